@@ -1,0 +1,8 @@
+"""Control: maps that move while the picture forms, blended into the clean estimate at every step."""
+
+from lib_pxl.control.canvas import Canvas, Region
+from lib_pxl.control.curve import Curve
+from lib_pxl.control.layer import Layer
+from lib_pxl.control.program import Plan, Program
+
+__all__ = ["Canvas", "Curve", "Layer", "Plan", "Program", "Region"]

@@ -1,0 +1,193 @@
+"""A layer: where a map comes from, what it does to the picture, how strongly over the steps, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from lib_pxl.control.curve import Curve, CurveKnob
+from lib_pxl.control.map import FITS, MAPS
+from lib_pxl.control.mode import MODES
+from lib_pxl.errors import ProgramError
+from lib_pxl.knobs import Choice, Flag, Knob, Text, one_of, parse_group
+
+Group = Mapping[str, Any]
+A_PICTURE = "a picture: a path, base64 or map:HASH"
+SEED = Knob("seed", "Seed", "which field is drawn; -1 follows the picture's own seed", -1, -1, 2**63 - 1, whole=True)
+
+SOURCES: dict[str, tuple[Choice, dict[str, Knob]]] = {
+    "image": (
+        Choice("Picture", "a still picture", "still"),
+        {"image": Text("image", "Picture", A_PICTURE, required=True, draws="image")},
+    ),
+    "frames": (
+        Choice("Frames", "an animation or a folder of pictures"),
+        {
+            "path": Text("path", "Frames", "a path of a GIF, APNG, WebP, MP4 or folder", required=True),
+            "advance": Knob(
+                "advance",
+                "Advance",
+                "what moves on to the next frame",
+                "step",
+                choices={
+                    "step": Choice("Step", "each sampling step"),
+                    "image": Choice("Image", "each image of the batch"),
+                    "both": Choice("Both", "each step and each image"),
+                },
+            ),
+        },
+    ),
+    "noise": (
+        Choice("Noise", "3-D noise whose depth is the progress"),
+        {
+            "scale": Knob("scale", "Scale", "the size of a feature as a share of the shorter side", 0.25, 0.001, 4),
+            "speed": Knob("speed", "Speed", "how many independent fields pass over the schedule", 1.0, 0, 1000),
+            "octaves": Knob("octaves", "Octaves", "how many finer layers of noise are added", 3, 1, 8, whole=True),
+            "seed": SEED,
+        },
+    ),
+    "previous": (Choice("Previous", "the last image made"), {}),
+}
+GATE: dict[str, Knob] = {
+    "scale": SOURCES["noise"][1]["scale"],
+    "speed": SOURCES["noise"][1]["speed"],
+    "cover": Knob("cover", "Cover", "the share of the picture that is let through", 0.5, 0, 1),
+    "soft": Knob("soft", "Soft", "how softly the gate closes", 0.2, 0, 1),
+    "reroll": Flag("reroll", "Reroll", "draw a new field every step"),
+    "seed": SEED,
+}
+MOTION: dict[str, Knob] = {
+    "kind": Knob(
+        "kind",
+        "Motion",
+        "what moves the pixels",
+        "flow",
+        choices={
+            "flow": Choice("Flow", "the movement between the map's frames"),
+            "noise": Choice("Noise", "curl noise"),
+            "swirl": Choice("Swirl", "around the middle"),
+            "drift": Choice("Drift", "all one way"),
+        },
+    ),
+    "amount": Knob("amount", "Amount", "how far, as a share of the shorter side", 0.1, 0, 4),
+    "rest": Knob("rest", "Rest", "the progress at which every pixel is back home; 0 is never", 0.0, 0, 1),
+}
+
+
+@dataclass(frozen=True)
+class GroupKnob(Knob):
+    """A setting that is a small dictionary of settings, or absent."""
+
+    knobs: Mapping[str, Knob] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the panel draws."""
+        return "group"
+
+    def parse(self, value: Any, where: str) -> Group | None:
+        """The dictionary with every key set."""
+        return None if value is None else parse_group(self.knobs or {}, value, where)
+
+
+@dataclass(frozen=True)
+class SourceKnob(Knob):
+    """A setting that says where a map comes from: a kind, and that kind's own settings."""
+
+    @property
+    def kind(self) -> str:
+        """What the panel draws."""
+        return "source"
+
+    def parse(self, value: Any, where: str) -> Group:
+        """The dictionary with its kind and every key set."""
+        if not isinstance(value, Mapping):
+            raise ProgramError(where, got=value, wanted='a dictionary such as {"kind": "image", "image": …}')
+        kind = value.get("kind")
+        if not isinstance(kind, str) or kind not in SOURCES:
+            raise ProgramError(f"{where}.kind", got=kind, wanted=one_of(SOURCES, kind))
+        rest = {key: value[key] for key in value if key != "kind"}
+        return {"kind": kind, **parse_group(SOURCES[kind][1], rest, where)}
+
+
+@dataclass(frozen=True)
+class HiresKnob(CurveKnob):
+    """A setting that is `same`, `off` or a curve of its own."""
+
+    @property
+    def kind(self) -> str:
+        """What the panel draws."""
+        return "hires"
+
+    def parse(self, value: Any, where: str) -> Any:
+        """The word, or the curve that the value stands for."""
+        return value if value in ("same", "off") and isinstance(value, str) else super().parse(value, where)
+
+
+KNOBS: dict[str, Knob] = {
+    "source": SourceKnob("source", "Source", "where the map comes from", required=True),
+    "map": Knob("map", "Map", "what of the source is followed", "color", choices=MAPS),
+    "mode": Knob("mode", "Mode", "what the map does to the picture", "color", choices=MODES),
+    "strength": CurveKnob(
+        "strength", "Strength", "how strongly: a number, or keyframes over the progress", Curve.parse(0.5)
+    ),
+    "hires": HiresKnob("hires", "Hires pass", "the strength in the hires pass: the same, off, or its own", "same"),
+    "gate": GroupKnob("gate", "Gate", "3-D noise that says where the map is let through", knobs=GATE),
+    "mask": Text("mask", "Mask", f"{A_PICTURE}; white is where the layer acts", draws="image"),
+    "fit": Knob("fit", "Fit", "how a map meets another aspect ratio", "crop", choices=FITS),
+    "motion": GroupKnob("motion", "Motion", "how the pixels move", knobs=MOTION),
+    "muted": Flag("muted", "Mute", "kept, not used"),
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a program, checked and complete."""
+
+    source: Group
+    map: str
+    mode: str
+    strength: Curve
+    hires: str | Curve
+    gate: Group | None
+    mask: str | None
+    fit: str
+    motion: Group | None
+    muted: bool
+
+    @classmethod
+    def parse(cls, data: Any, where: str = "layers[0]") -> Layer:
+        """A layer from a dictionary; a ProgramError names the field."""
+        return cls(**parse_group(KNOBS, data, where))
+
+    def format(self) -> dict[str, Any]:
+        """The shortest dictionary that parses to this layer again."""
+        data: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name == "source" or value != KNOBS[each.name].default:
+                data[each.name] = value.format() if isinstance(value, Curve) else value
+        return data
+
+    def curve(self, hires: bool) -> Curve | None:
+        """The strength over this pass, or None where the layer does not act in it."""
+        if self.muted or (hires and self.hires == "off"):
+            return None
+        curve = self.hires if hires and isinstance(self.hires, Curve) else self.strength
+        return None if curve.zero else curve
+
+    def refuse_unbuilt(self, where: str) -> None:
+        """A ProgramError that names the first part of this layer that pxl cannot do yet."""
+        parts = [
+            ("source.kind", self.source["kind"], {name: choice for name, (choice, _) in SOURCES.items()}),
+            ("map", self.map, MAPS),
+            ("mode", self.mode, MODES),
+        ]
+        for name, value, choices in parts:
+            if choices[value].build is None:
+                built = [each for each, choice in choices.items() if choice.build is not None]
+                raise ProgramError(f"{where}.{name}", got=value, wanted=f"{one_of(built)}: the rest is not built yet")
+        for name, group in (("gate", self.gate), ("motion", self.motion)):
+            if group is not None:
+                raise ProgramError(f"{where}.{name}", got=group, wanted="none: it is not built yet")

@@ -1,0 +1,167 @@
+"""A program is a stack of layers, applied in order; a plan is a program made ready for one pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lib_pxl.control.canvas import Canvas, Schedule
+from lib_pxl.control.curve import Curve
+from lib_pxl.control.layer import Layer
+from lib_pxl.control.map import MAPS, pixels, place
+from lib_pxl.control.mode import MODES, Edit, Level, levels
+from lib_pxl.errors import ProgramError, PxlError
+from lib_pxl.knobs import Flag, Knob, parse_group
+
+MAX_LAYERS = 8
+MAX_TEXT = 64 * 2**20  # a program may carry its pictures in base64
+_FINE = 8  # strengths are tabled at this many places from one model call to the next
+
+
+@dataclass(frozen=True)
+class LayersKnob(Knob):
+    """The stack of layers."""
+
+    def parse(self, value: Any, where: str) -> tuple[Layer, ...]:
+        """Every layer, in order."""
+        if not isinstance(value, (list, tuple)) or len(value) > MAX_LAYERS:
+            got = f"{len(value)} layers" if isinstance(value, (list, tuple)) else value
+            raise ProgramError(where, got=got, wanted=f"a list of at most {MAX_LAYERS} layers")
+        return tuple(Layer.parse(each, f"layers[{i}]") for i, each in enumerate(value))
+
+
+KNOBS: dict[str, Knob] = {
+    "layers": LayersKnob("layers", "Layers", "the layers, applied in order", ()),
+    "inner": Flag("inner", "Inner jobs", "act in jobs that another script starts inside this one"),
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a person asks of the picture: layers, in order."""
+
+    layers: tuple[Layer, ...] = ()
+    inner: bool = False
+
+    @classmethod
+    def parse(cls, data: str | Mapping[str, Any]) -> Program:
+        """A program from a dictionary or JSON text; a ProgramError says field, got and wanted."""
+        return cls(**parse_group(KNOBS, read_json(data) if isinstance(data, str) else data, ""))
+
+    def format(self) -> str:
+        """The shortest JSON text that parses to this program again."""
+        data: dict[str, Any] = {"layers": [layer.format() for layer in self.layers]}
+        if self.inner:
+            data["inner"] = True
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+    def sources(self) -> list[str]:
+        """Every picture that the program names."""
+        named = [layer.source.get("image") for layer in self.layers] + [layer.mask for layer in self.layers]
+        return [each for each in named if each]
+
+    def rename(self, rule: Callable[[str], str]) -> Program:
+        """The same program with every picture's name put through a rule."""
+        return replace(self, layers=tuple(_renamed(layer, rule) for layer in self.layers))
+
+    def prepare(self, canvas: Canvas) -> Plan:
+        """All that can fail or is slow, done before the first step: pictures, targets, masks, tables."""
+        schedule = Schedule.parse(canvas.sigmas, canvas.device)
+        tracks = []
+        for i, layer in enumerate(self.layers):
+            curve = layer.curve(canvas.hires)
+            if curve is None:
+                continue
+            layer.refuse_unbuilt(f"layers[{i}]")
+            track = _prepare_layer(layer, curve, canvas, schedule, f"layers[{i}]")
+            if track is not None:
+                tracks.append(track)
+        return Plan(schedule, levels(schedule), tuple(tracks))
+
+
+@dataclass(frozen=True)
+class Track:
+    """A layer made ready: its edit, its strength over the schedule, and where it acts."""
+
+    edit: Edit
+    strength: Tensor  # ((N-1) * _FINE + 1,)
+    share: Tensor | None  # (1, 1, H, W), or None where it acts everywhere
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program made ready for one pass."""
+
+    schedule: Schedule
+    levels: Tensor  # (N,)
+    tracks: tuple[Track, ...]
+
+    def apply(self, denoised: Tensor, sigma: Tensor) -> Tensor:
+        """The clean estimate (B, C, H, W) at sigma (B,), edited; tensors in, a new tensor out, no value read back."""
+        if not self.tracks:
+            return denoised
+        where = self.schedule.place(sigma)  # (B,)
+        level = Level(_read(self.levels, where))
+        estimate = denoised.float()
+        for track in self.tracks:
+            edited = track.edit(estimate, _read(track.strength, where * _FINE), level)
+            estimate = edited if track.share is None else torch.lerp(estimate, edited, track.share)
+        return estimate.to(denoised.dtype)
+
+
+def read_json(text: str) -> Any:
+    """JSON from a stranger: too long, too deep and not JSON are each one sentence."""
+    if len(text) > MAX_TEXT:
+        raise ProgramError("program", got=f"{len(text)} characters", wanted=f"at most {MAX_TEXT}")
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ProgramError("program", got="JSON nested too deeply", wanted="a flat list of layers") from None
+    except ValueError:
+        raise ProgramError("program", got=text, wanted='JSON such as {"layers": []}') from None
+
+
+def _renamed(layer: Layer, rule: Callable[[str], str]) -> Layer:
+    source = dict(layer.source)
+    if source.get("image"):
+        source["image"] = rule(source["image"])
+    return replace(layer, source=source, mask=rule(layer.mask) if layer.mask else None)
+
+
+def _prepare_layer(layer: Layer, curve: Curve, canvas: Canvas, schedule: Schedule, where: str) -> Track | None:
+    u = torch.linspace(0, 1, (schedule.calls - 1) * _FINE + 1)  # (M,)
+    strength = curve(u)
+    if not strength.any():
+        return None
+    try:
+        picture = MAPS[layer.map].build(canvas.still(layer.source["image"]))
+        target = canvas.encode(pixels(place(picture, layer.fit, canvas))[None])
+        share = None if layer.mask is None else _mask_share(layer, canvas)
+    except ProgramError:
+        raise
+    except PxlError as problem:
+        raise ProgramError(where, got=problem.got, wanted=problem.wanted) from problem
+    wanted = (1, canvas.channels, canvas.height, canvas.width)
+    if tuple(target.shape) != wanted or not torch.isfinite(target).all():
+        raise ProgramError(where, got=f"a target of shape {tuple(target.shape)}", wanted=f"finite latents {wanted}")
+    edit = MODES[layer.mode].build(target.detach().to(canvas.device, torch.float32), canvas)
+    return Track(edit, strength.to(canvas.device), share)
+
+
+def _mask_share(layer: Layer, canvas: Canvas) -> Tensor:
+    mask = pixels(place(canvas.mask(str(layer.mask)), layer.fit, canvas))[None]  # (1, 1, H*f, W*f)
+    size = (canvas.height, canvas.width)
+    return torch.nn.functional.interpolate(mask, size=size, mode="area").to(canvas.device)
+
+
+def _read(table: Tensor, where: Tensor) -> Tensor:
+    """A table (M,) at fractional places (B,), as (B, 1, 1, 1)."""
+    left = where.floor().clamp(0, len(table) - 1)
+    right = (left + 1).clamp(max=len(table) - 1)
+    value = torch.lerp(table[left.long()], table[right.long()], where - left)
+    return value[:, None, None, None]

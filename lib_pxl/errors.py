@@ -1,0 +1,58 @@
+"""The error tree.
+
+    PxlError
+      ProgramError      a program or job that cannot be read or prepared
+        CurveError      a strength curve that cannot be read
+      ImageError        a picture that cannot be opened or may not be
+      StoreError        the data folder or its database
+      HostError         a host that lacks what a feature needs
+
+Every error a caller can cause is one of these, and its text says what was got and what was wanted.
+"""
+
+from __future__ import annotations
+
+import re
+import reprlib
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+_short.maxlevel = 2
+
+
+def shown(value: object) -> str:
+    """A repr that is short and safe however large, deep or strange the value is."""
+    return _short.repr(value)
+
+
+class PxlError(Exception):
+    """Something a caller can put right: what it concerns, what was got, what was wanted."""
+
+    def __init__(self, what: str, *, got: object = None, wanted: str = "") -> None:
+        self.what, self.got, self.wanted = what, got, wanted
+        super().__init__(f"{what}: got {shown(got)}, wanted {wanted}" if wanted else what)
+
+
+class ProgramError(PxlError):
+    """A program or job that cannot be read or prepared; `field` names the place, as `layers[0].strength`."""
+
+    def __init__(self, field: str, *, got: object = None, wanted: str = "") -> None:
+        self.field = field
+        spoken = re.sub(r"layers\[(\d+)\]\.?", lambda found: f"layer {int(found[1]) + 1} ", field).strip()
+        super().__init__(spoken, got=got, wanted=wanted)
+
+
+class CurveError(ProgramError):
+    """A strength curve that cannot be read."""
+
+
+class ImageError(PxlError):
+    """A picture that cannot be opened, or that may not be."""
+
+
+class StoreError(PxlError):
+    """The data folder, or the database in it."""
+
+
+class HostError(PxlError):
+    """A host that lacks what a feature needs."""

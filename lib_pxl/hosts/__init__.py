@@ -1,0 +1,1 @@
+"""The doors to the programs that pxl lives in."""

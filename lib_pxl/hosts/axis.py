@@ -1,0 +1,50 @@
+"""The axes of an X/Y/Z grid: each turns one cell's value into a change of the job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lib_pxl.control import Program
+from lib_pxl.errors import ProgramError
+from lib_pxl.hosts.job import Control, Job
+from lib_pxl.store.presets import Presets
+
+Rule = Callable[[Job, str], Job]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis: what a value does, and the values there are where they can be listed."""
+
+    rule: Rule
+    choices: Callable[[], list[str]] | None = None
+
+
+def axes(presets: Callable[[], Presets]) -> dict[str, Axis]:
+    """Every axis by its name in the grid."""
+
+    def preset(job: Job, value: str) -> Job:
+        return replace(job, control=Control(True, Program.parse(presets().load(value))))
+
+    return {
+        "[pxl] Strength": Axis(lambda job, value: set_knob(job, "strength", value)),
+        "[pxl] Preset": Axis(preset, lambda: presets().names()),
+    }
+
+
+def set_knob(job: Job, knob: str, value: str) -> Job:
+    """The job with one knob of every layer set, or of layer 2 alone by `2:0.5`."""
+    if not job.control.enabled:
+        return job
+    found = re.fullmatch(r"\s*(\d+)\s*:([^,]*)", value)
+    which, text = (int(found[1]), found[2]) if found else (None, value)
+    program = job.control.program
+    if which is not None and not 1 <= which <= len(program.layers):
+        raise ProgramError(f"layer of {knob}", got=which, wanted=f"1 to {len(program.layers)}")
+    layers = [layer.format() for layer in program.layers]
+    for i, layer in enumerate(layers, 1):
+        if which in (None, i):
+            layer[knob] = text.strip()
+    return job.with_program(Program.parse({"layers": layers, "inner": program.inner}))

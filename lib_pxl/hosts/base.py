@@ -1,0 +1,92 @@
+"""What every host gives, and in which order it calls.
+
+    host  --begin-->  run  --Guest.begin, noise, conditioning, estimate-->  features
+
+A host (A1111, Forge, diffusers, the fake) tells what it has through `Host` and describes each sampling pass as a
+`Pass`. A `Run` (run.py) stands between it and the features: it catches, once, whatever goes wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lib_pxl.control import Canvas, Region
+
+
+@dataclass(frozen=True)
+class Vae:
+    """The way from pixels to latents of the model in use."""
+
+    key: str  # names the weights: equal keys, equal latents
+    factor: int  # pixels per latent
+    channels: int
+    encode: Callable[[Tensor], Tensor]  # (B, 3, H*factor, W*factor) in [0, 1] → latent mean, scaled
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One sampling pass, as it is about to start."""
+
+    kind: str  # "txt2img", "img2img" or "hires"
+    shape: tuple[int, int, int, int]  # (B, C, H, W) of the latents
+    sigmas: Tensor  # (N+1,) VE sigmas, descending, last 0
+    seeds: Sequence[int]
+    device: torch.device
+    dtype: torch.dtype
+    mask: Tensor | None = None  # broadcasts to the latents; 1 where the picture may change
+    region: Region | None = None  # the part of the whole picture that is redrawn
+
+
+class Host(Protocol):
+    """What pxl needs from the program it lives in."""
+
+    name: str
+
+    @property
+    def data(self) -> Path:
+        """pxl's own folder of data."""
+
+    @property
+    def readable(self) -> Sequence[Path] | None:
+        """The folders whose pictures a job may name by path; None where the user is alone with the host."""
+
+    @property
+    def credentials(self) -> Mapping[str, str] | None:
+        """The users and passwords of the host's own API; empty where it asks for none, None where it is off."""
+
+    def vae(self) -> Vae:
+        """The VAE in use now."""
+
+    def widths(self) -> Mapping[str, int]:
+        """The text encoders' names and widths: the model's family."""
+
+    def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
+        """Make the prompt's word `name` stand for these vectors, (T, D) for each encoder, until `forget`."""
+
+    def forget(self) -> None:
+        """Take back every word that `embed` made."""
+
+
+class Guest:
+    """A feature in one job; it overrides what it needs. Tensors in, new tensors out."""
+
+    def begin(self, stage: Pass, canvas: Canvas) -> None:
+        """Do, before the first step, all that can fail or is slow."""
+
+    def noise(self, noise: Tensor) -> Tensor:
+        """The pass's first noise (B, C, H, W), unit variance."""
+        return noise
+
+    def conditioning(self, cond: Any, uncond: Any, sigma: Tensor) -> tuple[Any, Any]:
+        """The text conditionings of this model call."""
+        return cond, uncond
+
+    def estimate(self, denoised: Tensor, sigma: Tensor) -> Tensor:
+        """The clean estimate (B, C, H, W) after CFG at sigma (B,)."""
+        return denoised

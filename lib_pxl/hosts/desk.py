@@ -1,0 +1,44 @@
+"""What outlives a job: the data folder, opened when first needed, and how each tab's last job ended."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from functools import cached_property
+from pathlib import Path
+
+from lib_pxl.hosts.latents import Latents
+from lib_pxl.store.database import Database
+from lib_pxl.store.maps import Maps
+from lib_pxl.store.presets import Presets
+
+
+class Desk:
+    """One for each host, kept over Reload UI."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.latents = Latents()
+        self.key = secrets.token_urlsafe(24)  # the page carries it; whoever may see the page may call our routes
+        self._ended: dict[str, tuple[int, str | None]] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def maps(self) -> Maps:
+        """Every map that was handed in."""
+        return Maps(self.data / "maps")
+
+    @cached_property
+    def presets(self) -> Presets:
+        """Saved programs."""
+        return Presets(Database(self.data / "pxl.sqlite"))
+
+    def finish(self, tab: str, problem: str | None) -> None:
+        """Remember how a tab's job ended."""
+        with self._lock:
+            self._ended[tab] = (self._ended.get(tab, (0, None))[0] + 1, problem)
+
+    def status(self, tab: str) -> tuple[int, str | None]:
+        """How many jobs a tab has ended, and the last one's problem."""
+        with self._lock:
+            return self._ended.get(tab, (0, None))

@@ -1,0 +1,185 @@
+"""A host small enough to read in one sitting: exact denoiser, plain samplers, the same calls in the same order.
+
+Its data are unit-Gaussian latents, whose ideal denoiser is known: D(x; sigma) = x / (1 + sigma²). What a law says of
+statistics can be checked on it without any weights, and what goes wrong in a real host can be provoked here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lib_pxl.hosts.base import Guest, Pass, Vae
+from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+
+FACTOR = 8
+_TO_LATENT = torch.tensor([[1.0, 0.2, -0.3], [-0.4, 1.0, 0.1], [0.2, -0.5, 1.0], [0.6, 0.6, 0.6]])  # (4, 3)
+Denoise = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass
+class Picture:
+    """What one job made: latents (B, 4, H, W) of its last pass, and its infotext."""
+
+    latents: Tensor
+    infotext: dict[str, str]
+    calls: int = 0
+
+
+@dataclass
+class FakeHost:
+    """A host in memory; `data` is a folder of the test's own."""
+
+    data: Path
+    name: str = "fake"
+    readable: Sequence[Path] | None = ()
+    credentials: Mapping[str, str] | None = None
+    denoise: Denoise = lambda x, sigma: x / (1 + sigma[:, None, None, None] ** 2)
+    guests: list[Guest] = field(default_factory=list)
+    words: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.data)
+
+    def vae(self) -> Vae:
+        """A linear VAE: each latent is the mean of its pixels, in four mixtures."""
+        return Vae("fake", FACTOR, len(_TO_LATENT), encode)
+
+    def widths(self) -> Mapping[str, int]:
+        """One small encoder."""
+        return {"l": 8}
+
+    def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
+        """Remember the word."""
+        self.words[name] = vectors
+
+    def forget(self) -> None:
+        """Forget every word."""
+        self.words.clear()
+
+    def generate(
+        self,
+        job: Any = None,
+        *,
+        steps: int = 10,
+        seeds: Sequence[int] = (1,),
+        size: tuple[int, int] = (16, 16),
+        sampler: str = "euler",
+        kind: str = "txt2img",
+        mask: Tensor | None = None,
+        hires: float = 0,
+        stop_after: int | None = None,
+    ) -> Picture:
+        """One job of one batch; `hires` is the second pass's scale, `stop_after` a user who interrupts."""
+        infotext: dict[str, str] = {}
+        run = Run(self, self.desk.latents, self.desk.maps, lambda sentence: infotext.update({ERROR_KEY: sentence}))
+        run.start(job)
+        run.guests += self.guests if run.problem is None else []
+        picture = Picture(torch.zeros(0), infotext)
+        try:
+            shape = (len(seeds), 4, size[1], size[0])
+            x = self._sample(run, picture, kind, shape, sigmas(steps), seeds, sampler, None, mask, stop_after)
+            if hires and stop_after is None:
+                x = torch.nn.functional.interpolate(x, scale_factor=hires, mode="nearest")
+                half = sigmas(steps)[steps // 2 :]
+                x = self._sample(run, picture, "hires", tuple(x.shape), half, seeds, sampler, x, None, None)
+        finally:
+            self.forget()
+            self.desk.finish(kind, run.problem)
+        picture.latents = x
+        if run.text and run.problem is None:
+            infotext[KEY] = run.text
+        return picture
+
+    def _sample(
+        self,
+        run: Run,
+        picture: Picture,
+        kind: str,
+        shape: Any,
+        schedule: Tensor,
+        seeds: Sequence[int],
+        sampler: str,
+        start: Tensor | None,
+        mask: Tensor | None,
+        stop_after: int | None,
+    ) -> Tensor:
+        noise = torch.stack([torch.randn(shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds])
+        run.begin(Pass(kind, shape, schedule, seeds, noise.device, noise.dtype, mask))
+        x = run.noise(noise) * schedule[0] + (0 if start is None else start)
+
+        def model(x: Tensor, sigma: Tensor) -> Tensor:
+            picture.calls += 1
+            run.conditioning(None, None, sigma)
+            return run.estimate(self.denoise(x, sigma), sigma)
+
+        for i, (sigma, leads_to) in enumerate(pairwise(schedule)):
+            if i == stop_after:
+                break
+            x = SAMPLERS[sampler](model, x, sigma.expand(len(x)), leads_to.expand(len(x)))
+        return x
+
+
+def encode(pixels: Tensor) -> Tensor:
+    """(B, 3, H*8, W*8) in [0, 1] → (B, 4, H, W)."""
+    small = torch.nn.functional.avg_pool2d(pixels * 2 - 1, FACTOR)
+    return torch.einsum("cr,brhw->bchw", _TO_LATENT.to(small), small)
+
+
+def sigmas(steps: int, low: float = 0.03, high: float = 14.6, rho: float = 7) -> Tensor:
+    """Karras's schedule (Karras et al. 2022), (steps+1,) with a 0 at the end."""
+    ramp = torch.linspace(0, 1, steps)
+    falling = (high ** (1 / rho) + ramp * (low ** (1 / rho) - high ** (1 / rho))) ** rho
+    return torch.cat([falling, falling.new_zeros(1)])
+
+
+def _euler(model: Denoise, x: Tensor, sigma: Tensor, leads_to: Tensor) -> Tensor:
+    denoised = model(x, sigma)
+    return denoised + (leads_to / sigma)[:, None, None, None] * (x - denoised)
+
+
+def _heun(model: Denoise, x: Tensor, sigma: Tensor, leads_to: Tensor) -> Tensor:
+    d = (x - model(x, sigma)) / sigma[:, None, None, None]
+    step = (leads_to - sigma)[:, None, None, None]
+    ahead = x + d * step
+    if float(leads_to[0]) == 0:
+        return ahead
+    d2 = (ahead - model(ahead, leads_to)) / leads_to[:, None, None, None]
+    return x + (d + d2) / 2 * step
+
+
+def _midpoint(model: Denoise, x: Tensor, sigma: Tensor, leads_to: Tensor) -> Tensor:
+    """DPM-2: the second call stands half way in ln sigma."""
+    if float(leads_to[0]) == 0:
+        return _euler(model, x, sigma, leads_to)
+    between = (sigma.log().lerp(leads_to.log(), 0.5)).exp()
+    half = _euler(model, x, sigma, between)
+    d = (half - model(half, between)) / between[:, None, None, None]
+    return x + d * (leads_to - sigma)[:, None, None, None]
+
+
+SAMPLERS: dict[str, Callable[[Denoise, Tensor, Tensor, Tensor], Tensor]] = {
+    "euler": _euler,
+    "heun": _heun,
+    "midpoint": _midpoint,
+}
+
+
+def ideal(data: Tensor) -> Denoise:
+    """The exact denoiser of a known data set (M, C, H, W): the pictures, weighted by how well they explain x."""
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        distance = torch.cdist(x.flatten(1), data.flatten(1)) ** 2  # (B, M)
+        weight = (-distance / (2 * sigma[:, None] ** 2 + math.ulp(0.0))).softmax(1)
+        return (weight @ data.flatten(1)).view_as(x)
+
+    return denoise

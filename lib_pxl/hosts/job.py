@@ -1,0 +1,75 @@
+"""A job is the one dictionary that a user hands over: three switches and a control program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lib_pxl.control.program import KNOBS as PROGRAM_KNOBS
+from lib_pxl.control.program import Program, read_json
+from lib_pxl.errors import ProgramError
+from lib_pxl.knobs import Flag, Knob, one_of, parse_group
+
+
+@dataclass(frozen=True)
+class Control:
+    """The control switch and its program."""
+
+    enabled: bool = False
+    program: Program = field(default_factory=Program)
+
+
+@dataclass(frozen=True)
+class ControlKnob(Knob):
+    """A program with its switch; without the switch it counts as on when it has layers."""
+
+    def parse(self, value: Any, where: str) -> Control:
+        """The program, and whether it is used."""
+        if not isinstance(value, Mapping):
+            raise ProgramError(where, got=value, wanted='a dictionary such as {"enabled": true, "layers": []}')
+        for key in value:
+            if key != "enabled" and key not in PROGRAM_KNOBS:
+                known = one_of(["enabled", *PROGRAM_KNOBS], key)
+                raise ProgramError(f"{where}.{str(key)[:80]}", got=value[key], wanted=f"no such key, but {known}")
+        program = Program.parse({key: value[key] for key in value if key != "enabled"})
+        enabled = value.get("enabled", bool(program.layers))
+        return Control(Flag("enabled", "On", "").parse(enabled, f"{where}.enabled"), program)
+
+
+SWITCHES: dict[str, Knob] = {
+    "control": ControlKnob("control", "Control", "maps blended into the picture while it forms", Control()),
+    "nokens": Flag("nokens", "Nokens", "bred words, as <noken:NAME> in the prompt", True),
+    "record": Flag("record", "Record", "keep each finished picture's prompt for your own rankings", False),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What pxl is asked to do for one generation."""
+
+    control: Control = field(default_factory=Control)
+    nokens: bool = True
+    record: bool = False
+
+    @classmethod
+    def parse(cls, data: str | Mapping[str, Any] | None) -> Job:
+        """A job from the API's dictionary, or from the panel's and the infotext's JSON; nothing is the default."""
+        if data is None or data == "":
+            return cls()
+        return cls(**parse_group(SWITCHES, read_json(data) if isinstance(data, str) else data, ""))
+
+    def format(self) -> str:
+        """The shortest JSON that parses to this job again; empty text for the default."""
+        data: dict[str, Any] = {}
+        if self.control != Control():
+            data["control"] = {"enabled": self.control.enabled, **json.loads(self.control.program.format())}
+        for name in ("nokens", "record"):
+            if getattr(self, name) != SWITCHES[name].default:
+                data[name] = getattr(self, name)
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else ""
+
+    def with_program(self, program: Program) -> Job:
+        """The same job with another control program."""
+        return replace(self, control=replace(self.control, program=program))

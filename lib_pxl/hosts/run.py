@@ -1,0 +1,148 @@
+"""A run is one job inside a host. Here, and nowhere else, pxl's errors are caught: the picture always gets made."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from lib_pxl.control import Canvas, Plan, Program
+from lib_pxl.errors import PxlError
+from lib_pxl.hosts.base import Guest, Host, Pass
+from lib_pxl.hosts.job import Job
+from lib_pxl.hosts.latents import Latents
+from lib_pxl.store.maps import Maps
+
+log = logging.getLogger("pxl")
+T = TypeVar("T")
+ERROR_KEY = "pxl error"
+KEY = "pxl"
+
+
+class ControlGuest(Guest):
+    """The control feature in one job."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.plan: Plan | None = None
+
+    def begin(self, stage: Pass, canvas: Canvas) -> None:
+        """Prepare the program for this pass."""
+        self.plan = None
+        self.plan = self.program.prepare(canvas)
+
+    def estimate(self, denoised: Tensor, sigma: Tensor) -> Tensor:
+        """Blend the layers in."""
+        return self.plan.apply(denoised, sigma) if self.plan else denoised
+
+
+class Run:
+    """One job: its guests, and the first problem, if there was one. From then on it leaves the picture alone."""
+
+    def __init__(self, host: Host, latents: Latents, maps: Maps, report: Callable[[str], None]) -> None:
+        self.host, self.latents, self.maps, self.report = host, latents, maps, report
+        self.guests: list[Guest] = []
+        self.problem: str | None = None
+        self.text = ""
+        self.inner = False
+        self._mask: Tensor | None = None
+
+    def start(self, given: Any, change: Callable[[Job], Job] = lambda job: job) -> None:
+        """Read the job; every picture that it names is checked and kept, so that its infotext restores it."""
+        with self.stepping_aside():
+            job = change(Job.parse(given))
+            if job.control.enabled and job.control.program.layers:
+                kept = job.control.program.rename(lambda source: self.maps.adopt(source, self.host.readable))
+                self.guests.append(ControlGuest(kept))
+                self.text = job.with_program(kept).format()
+                self.inner = kept.inner
+
+    @property
+    def active(self) -> bool:
+        """True while there is something to do."""
+        return bool(self.guests) and self.problem is None
+
+    def begin(self, stage: Pass) -> None:
+        """Prepare every guest for a pass; the host's random numbers are left where they were."""
+        if not self.active:
+            return
+        with self.stepping_aside(), _same_randomness(stage.device), torch.no_grad():
+            self._mask = None if stage.mask is None else stage.mask.to(stage.device, torch.float32)
+            canvas = self._canvas(stage)
+            for guest in self.guests:
+                guest.begin(stage, canvas)
+
+    def noise(self, noise: Tensor) -> Tensor:
+        """The first noise, edited."""
+        return self._through("noise", noise, lambda guest, value: guest.noise(value))
+
+    def conditioning(self, cond: Any, uncond: Any, sigma: Tensor) -> tuple[Any, Any]:
+        """The conditionings of this model call, edited."""
+        given = (cond, uncond)
+        return self._through("conditioning", given, lambda guest, value: guest.conditioning(value[0], value[1], sigma))
+
+    def estimate(self, denoised: Tensor, sigma: Tensor) -> Tensor:
+        """The clean estimate, edited where the host's mask lets it change; the same tensor where nothing acts."""
+        edited = self._through("estimate", denoised, lambda guest, value: guest.estimate(value, sigma))
+        if edited is denoised or self._mask is None:
+            return edited
+        return torch.lerp(denoised.float(), edited.float(), self._mask).to(denoised.dtype)
+
+    def _through(self, door: str, value: T, call: Callable[[Guest, T], T]) -> T:
+        if not self.active:
+            return value
+        edited = value
+        with self.stepping_aside():
+            for guest in self.guests:
+                if getattr(type(guest), door) is not getattr(Guest, door):
+                    edited = call(guest, edited)
+        return value if self.problem else edited
+
+    def _canvas(self, stage: Pass) -> Canvas:
+        batch, channels, height, width = stage.shape
+        vae = self.host.vae()
+        rgb, bias = self.latents.rgb(vae)
+        return Canvas(
+            batch=batch,
+            channels=channels,
+            height=height,
+            width=width,
+            factor=vae.factor,
+            sigmas=stage.sigmas,
+            seeds=stage.seeds,
+            device=stage.device,
+            dtype=stage.dtype,
+            rgb=rgb,
+            rgb_bias=bias,
+            encode=lambda pixels: self.latents.encode(pixels, vae),
+            hires=stage.kind == "hires",
+            region=stage.region,
+            maps=self.maps.read,
+        )
+
+    @contextlib.contextmanager
+    def stepping_aside(self) -> Iterator[None]:
+        """The one place that catches: whatever happens inside, the host goes on and the user is told."""
+        try:
+            yield
+        except PxlError as problem:
+            self._give_up(str(problem))
+        except Exception as problem:
+            log.exception("pxl stepped aside")
+            self._give_up(f"pxl failed: got {type(problem).__name__}: {problem}, wanted a picture with pxl")
+
+    def _give_up(self, sentence: str) -> None:
+        self.problem = " ".join(sentence.split())[:500]
+        self.guests.clear()
+        self.report(self.problem)
+
+
+@contextlib.contextmanager
+def _same_randomness(device: torch.device) -> Iterator[None]:
+    devices = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield

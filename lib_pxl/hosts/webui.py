@@ -1,0 +1,372 @@
+"""A1111, reForge and Forge Classic: one always-on script, its hooks, and what the host has.
+
+What is known of these hosts' ways, by version, stands beside the line that needs it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from modules import (  # A1111 1.10.1
+    devices,
+    paths,
+    processing,
+    script_callbacks,
+    scripts,
+    sd_hijack,
+    sd_samplers_common,
+    sd_vae,
+    shared,
+)
+from torch import Tensor
+
+from lib_pxl.control import Region
+from lib_pxl.hosts.axis import Axis
+from lib_pxl.hosts.base import Pass, Vae
+from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.job import Job
+from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+
+log = logging.getLogger("pxl")
+OFF = '{"control":{"enabled":false}}'  # what pasting a picture made without pxl means to the panel
+FOLDERS = "pxl_map_folders"
+
+
+class WebuiHost:
+    """What A1111 and its near relatives have."""
+
+    name = "A1111"
+
+    def __init__(self) -> None:
+        self._embedded: list[tuple[Any, Any]] = []
+
+    @property
+    def data(self) -> Path:
+        """`pxl` in the host's data folder, or where --pxl-data-dir says."""
+        given = getattr(shared.cmd_opts, "pxl_data_dir", None)
+        return Path(given) if given else Path(paths.data_path) / "pxl"
+
+    @property
+    def readable(self) -> Sequence[Path]:
+        """The host's output folders, and those that the settings add."""
+        listed = [
+            getattr(shared.opts, key, "")
+            for key in ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_save")
+        ]
+        added = str(getattr(shared.opts, FOLDERS, "")).splitlines()
+        folders = [Path(each.strip()) for each in (*listed, *added) if each and each.strip()]
+        return [each if each.is_absolute() else Path(paths.data_path) / each for each in folders]
+
+    @property
+    def credentials(self) -> Mapping[str, str] | None:
+        """As --api and --api-auth say."""
+        if not (shared.cmd_opts.api or shared.cmd_opts.nowebui):
+            return None
+        return dict(pair.split(":", 1) for pair in (shared.cmd_opts.api_auth or "").split(",") if ":" in pair)
+
+    def vae(self) -> Vae:
+        """The VAE of the loaded checkpoint."""
+        model = shared.sd_model
+        key = f"{model.sd_checkpoint_info.filename}|{sd_vae.get_loaded_vae_name()}"
+        channels = int(getattr(model, "latent_channels", processing.opt_C))
+        return Vae(key, processing.opt_f, channels, self.encode)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """The mean of the first stage's posterior, scaled."""
+        model = shared.sd_model
+        pixels = pixels.to(devices.device, devices.dtype_vae) * 2 - 1
+        stage = model.first_stage_model
+        if hasattr(model, "forge_objects") or not hasattr(stage, "encoder"):  # reForge, Forge Classic
+            return as_tensor(model.get_first_stage_encoding(model.encode_first_stage(pixels)))
+        stage.to(devices.dtype_vae)
+        if not hasattr(model, "conditioner"):
+            return as_tensor(stage.encode(pixels).mode() * model.scale_factor)
+        stage.encode(pixels[..., :64, :64])  # under --medvram the instance's own encode brings the weights to the GPU
+        with torch.autocast("cuda", enabled=False):  # sgm's wrapper (diffusion.py) turns it off and draws a sample
+            plain: Any = type(stage).__mro__[1]
+            posterior = plain.encode(stage, pixels)
+        return as_tensor(posterior.mode() * model.scale_factor)
+
+    def widths(self) -> Mapping[str, int]:
+        """The text encoders by their letters: `l` for SD1, `h` for SD2, `l` and `g` for SDXL."""
+        tables = [m for m in shared.sd_model.modules() if isinstance(m, sd_hijack.EmbeddingsWithFixes)]
+        single = "h" if getattr(shared.sd_model, "is_sd2", False) else "l"
+        names = [single] if len(tables) == 1 else [t.textual_inversion_key.removeprefix("clip_") for t in tables]
+        return {name: int(t.wrapped.weight.shape[1]) for name, t in zip(names, tables)}  # noqa: B905
+
+    def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
+        """Known by its token ids alone: a registered embedding without a file empties every extra-networks tab."""
+        from modules.textual_inversion.textual_inversion import Embedding
+
+        values = list(vectors.values())
+        made = Embedding(values[0] if len(values) == 1 else {f"clip_{k}": v for k, v in vectors.items()}, name)
+        made.vectors, made.shape = len(values[0]), sum(v.shape[-1] for v in values)
+        ids = shared.sd_model.cond_stage_model.tokenize([name])[0]
+        known = sd_hijack.model_hijack.embedding_db.ids_lookup
+        known[ids[0]] = sorted([*known.get(ids[0], []), (ids, made)], key=lambda pair: len(pair[0]), reverse=True)
+        self._embedded.append((ids[0], made))
+
+    def forget(self) -> None:
+        """Take our words out of the host's table again."""
+        known = sd_hijack.model_hijack.embedding_db.ids_lookup
+        for first, made in self._embedded:
+            kept = [pair for pair in known.get(first, []) if pair[1] is not made]
+            known.pop(first, None)
+            if kept:
+                known[first] = kept
+        self._embedded.clear()
+
+    def schedule(self, p: Any) -> Tensor:
+        """The sigmas (N+1,) of the pass about to start, as the host's sampler will compute them again."""
+        steps, skipped = (p.hr_second_pass_steps or p.steps) if p.is_hr_pass else p.steps, 0
+        redraws = p.is_hr_pass or isinstance(p, processing.StableDiffusionProcessingImg2Img)
+        if redraws:
+            steps, kept = sd_samplers_common.setup_img2img_steps(p, steps if p.is_hr_pass else None)
+            skipped = steps - kept - 1
+        if not hasattr(p.sampler, "get_timesteps"):
+            return as_tensor(p.sampler.get_sigmas(p, steps)[skipped:])
+        timesteps = p.sampler.get_timesteps(p, steps)
+        timesteps = timesteps[:kept] if redraws else timesteps
+        if p.sampler.config.name == "UniPC":  # walks its own times, down to 0; DDIM and PLMS never call at the lowest
+            timesteps = torch.linspace(0, float(timesteps[-1]) if redraws else 999, len(timesteps) + 1)
+        alphas = p.sampler.model_wrap_cfg.inner_model.inner_model.alphas_cumprod
+        return _sigma(alphas, timesteps.to(alphas.device)).flip(0)
+
+    def stage(self, p: Any, noise: Tensor) -> Pass:
+        """The pass about to start."""
+        b, c, h, w = noise.shape
+        redraws = isinstance(p, processing.StableDiffusionProcessingImg2Img)
+        kind = "hires" if p.is_hr_pass else "img2img" if redraws else "txt2img"
+        mask = getattr(p, "nmask", None) if redraws else None
+        region = None
+        if redraws and getattr(p, "paste_to", None) and getattr(p, "mask_for_overlay", None):
+            x, y, width, height = p.paste_to
+            region = Region((x, y, x + width, y + height), p.mask_for_overlay.size)
+        return Pass(kind, (b, c, h, w), self.schedule(p), list(p.seeds[:b]), noise.device, noise.dtype, mask, region)
+
+
+@dataclass
+class Call:
+    """A model call under way: what on_cfg_denoiser knew, for on_cfg_after_cfg, which is told neither."""
+
+    run: Run
+    denoiser: Any
+    x: Tensor
+    sigma: Tensor
+
+
+class Hooks:
+    """The host's callbacks. Switched off, they are one comparison a step."""
+
+    def __init__(self, host: WebuiHost, desk: Desk, axes: Mapping[str, Axis]) -> None:
+        self.host, self.desk, self.axes = host, desk, axes
+        self.call: Call | None = None
+
+    def start(self, p: Any, given: Any) -> None:
+        """Read the job before anything of it is made."""
+        self.call = None
+        p.pxl_run = None
+        run = Run(self.host, self.desk.latents, self.desk.maps, lambda sentence: _tell(p, sentence))
+        run.start(given, lambda job: self._axis_values(p, job))
+        if run.problem is None and _depth() > 1 and not run.inner:
+            return
+        p.pxl_run = (id(p), run)
+        if run.text:
+            p.extra_generation_params[KEY] = run.text
+
+    def before_sampling(self, p: Any, noise: Tensor) -> None:
+        """Prepare a pass. Forge calls this twice for hires; the second replaces the first."""
+        run = _run_of(p)
+        if run is None:
+            return
+        with run.stepping_aside():
+            stage = self.host.stage(p, noise)
+            if len(stage.sigmas) > 1:  # DDIM makes no step at all at one step, or at a denoising strength near 0
+                run.begin(stage)
+                edited = run.noise(noise)
+                if edited is not noise:
+                    noise.copy_(edited)
+
+    def on_cfg_denoiser(self, params: Any) -> None:
+        """Remember sigma and x; swap the conditionings."""
+        run = _run_of(params.denoiser.p)
+        self.call = None
+        if run is None:
+            return
+        x, sigma = params.x, params.sigma
+        self.call = Call(run, params.denoiser, x, sigma)
+        cond, uncond = run.conditioning(params.text_cond, params.text_uncond, sigma)
+        if cond is not params.text_cond:
+            params.text_cond = cond
+        if uncond is not params.text_uncond:
+            params.text_uncond = uncond
+
+    def on_cfg_after_cfg(self, params: Any) -> None:
+        """Edit the clean estimate, here where all hosts honour it."""
+        call, self.call = self.call, None
+        if call is None:
+            return
+        b = len(params.x)
+        x, sigma = call.x[-b:], call.sigma[-b:]  # A1111 appends the unconditional rows, one for each image
+        if not _gives_eps(call.denoiser):
+            params.x = call.run.estimate(params.x, sigma)
+            return
+        with call.run.stepping_aside():  # A1111 1.10.1, DDIM, DDIM CFG++, PLMS, UniPC: sigma is a timestep, x is eps
+            real = _sigma(call.denoiser.inner_model.inner_model.alphas_cumprod, sigma)
+            alpha = (1 / (1 + real**2).sqrt())[:, None, None, None].to(x.dtype)
+            spread = real[:, None, None, None].to(x.dtype) * alpha
+            denoised = (x - spread * params.x) / alpha
+            edited = call.run.estimate(denoised, real)
+            if edited is not denoised:
+                params.x = (x - alpha * edited) / spread
+
+    def finish(self, p: Any, tab: str) -> None:
+        """The job is done: nothing of it stays."""
+        run = _run_of(p)
+        self.call = None
+        if run is not None:
+            self.desk.finish(tab, run.problem)
+            p.pxl_run = None
+
+    def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:
+        """A picture made without pxl switches control off."""
+        params.setdefault(KEY, OFF)
+
+    def on_before_ui(self) -> None:
+        """Add our axes to the host's X/Y/Z grid."""
+        for grid in (
+            each.module for each in scripts.scripts_data if each.script_class.__module__.endswith("xyz_grid.py")
+        ):
+            known = {option.label for option in grid.axis_options}
+            for name, axis in self.axes.items():
+                if name not in known:
+                    grid.axis_options.append(grid.AxisOption(name, str, _axis_setter(name), choices=axis.choices))
+
+    def on_ui_settings(self) -> None:
+        """Our section in the settings."""
+        info = shared.OptionInfo(
+            "", "Folders whose pictures a job may name by path, one a line", section=("pxl", "pxl")
+        )
+        shared.opts.add_option(FOLDERS, info)
+
+    def _axis_values(self, p: Any, job: Job) -> Job:
+        for name, value in getattr(p, "pxl_axis_values", {}).items():
+            job = self.axes[name].rule(job, value)
+        return job
+
+
+def register(
+    host: WebuiHost,
+    desk: Desk,
+    axes: Mapping[str, Axis],
+    panel: Callable[[str], list[Any]],
+    tab: Callable[[], Any],
+    mount: Callable[[Any], None],
+) -> type:
+    """Hook pxl into the host once more; the host has forgotten the last time. Returns the script's class."""
+    hooks = Hooks(host, desk, axes)
+    for name, hook in {
+        "on_before_ui": hooks.on_before_ui,
+        "on_ui_settings": hooks.on_ui_settings,
+        "on_ui_tabs": lambda: [(tab(), "pxl", "pxl_tab")],
+        "on_app_started": lambda _, app: mount(app),
+        "on_infotext_pasted": hooks.on_infotext_pasted,
+        "on_cfg_denoiser": hooks.on_cfg_denoiser,
+        "on_cfg_after_cfg": hooks.on_cfg_after_cfg,
+    }.items():
+        getattr(script_callbacks, name)(hook)
+    return _script_class(hooks, panel)
+
+
+def _script_class(hooks: Hooks, panel: Callable[[str], list[Any]]) -> type:
+    class PxlScript(scripts.Script):  # type: ignore[misc]  # the host's base class has no types
+        """The always-on script, once in txt2img and once in img2img."""
+
+        infotext_fields: Any = None
+        paste_field_names: Any = None
+
+        def title(self) -> str:
+            """The name in `alwayson_scripts`."""
+            return "pxl"
+
+        def show(self, is_img2img: bool) -> Any:
+            """In both tabs."""
+            return scripts.AlwaysVisible
+
+        def ui(self, is_img2img: bool) -> list[Any]:
+            """One hidden field. A1111 calls this again for its API: what the first call made is the page's."""
+            made = panel("img2img" if is_img2img else "txt2img")
+            if self.infotext_fields is None:
+                self.infotext_fields, self.paste_field_names = [(made[0], KEY)], [KEY]
+            return made
+
+        def process(self, p: Any, *args: Any) -> None:
+            """The first hook that sees the right model."""
+            hooks.start(p, args[0] if args else None)
+
+        def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
+            """Before each pass."""
+            hooks.before_sampling(p, kwargs["noise"])
+
+        def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
+            """After the last image."""
+            hooks.finish(p, "img2img" if self.is_img2img else "txt2img")
+
+    return PxlScript
+
+
+def _run_of(p: Any) -> Run | None:
+    """The job's own run; a copy of the job (X/Y/Z, ADetailer) carries the attribute, but not the right to it."""
+    owner, run = getattr(p, "pxl_run", None) or (None, None)
+    return run if owner == id(p) else None
+
+
+def _tell(p: Any, sentence: str) -> None:
+    p.extra_generation_params.pop(KEY, None)
+    p.extra_generation_params[ERROR_KEY] = sentence
+    p.comment(f"pxl: {sentence}")
+    log.warning("pxl: %s", sentence)
+
+
+def _axis_setter(name: str) -> Callable[[Any, str, Any], None]:
+    def apply(p: Any, value: str, values: Any) -> None:
+        p.pxl_axis_values = {**getattr(p, "pxl_axis_values", {}), name: value}
+
+    return apply
+
+
+def _gives_eps(denoiser: Any) -> bool:
+    return hasattr(denoiser, "alphas") and not getattr(denoiser, "classic_ddim_eps_estimation", False)
+
+
+def _sigma(alphas: Tensor, timesteps: Tensor) -> Tensor:
+    """The VE sigma of each timestep; UniPC asks between the whole ones, where ln alpha is linear."""
+    fall = alphas.to(timesteps.device, torch.float32).log()
+    t = timesteps.float().clamp(0, len(alphas) - 1)
+    low = t.floor().long()
+    high = (low + 1).clamp(max=len(alphas) - 1)
+    alpha = torch.lerp(fall[low], fall[high], t - low).exp()
+    return ((1 - alpha) / alpha).sqrt()
+
+
+def as_tensor(value: Any) -> Tensor:
+    """What an untyped host gave, if it is a tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"the host gave {type(value).__name__}, not a tensor")
+    return value
+
+
+def _depth() -> int:
+    """How many of the host's jobs are under way in this thread: a script that makes pictures inside ours adds one."""
+    depth, frame = 0, inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        depth += code.co_name == "process_images_inner" and code.co_filename.endswith("processing.py")
+        frame = frame.f_back
+    return depth

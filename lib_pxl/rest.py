@@ -1,0 +1,159 @@
+"""The REST routes under /pxl/v1, the same in every host; FastAPI writes their OpenAPI page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
+
+from lib_pxl import __version__
+from lib_pxl.control.program import read_json
+from lib_pxl.errors import ProgramError, PxlError
+from lib_pxl.hosts.base import Host
+from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.job import SWITCHES, Job
+from lib_pxl.store.maps import MAX_BYTES
+from lib_pxl.store.pictures import open_still
+
+MAX_JSON = 32 * 2**20
+_RAW = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
+_JSON = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Who may call: the page, by its key; others as the host's own API has it."""
+
+    key: str
+    host: Host
+
+    def admit(self, request: Request) -> None:
+        """Nothing, or the refusal."""
+        if secrets.compare_digest(request.headers.get("x-pxl-key", "").encode(), self.key.encode()):
+            return
+        origin = request.headers.get("origin")
+        if origin and urlsplit(origin).netloc != request.headers.get("host"):
+            raise HTTPException(403, f"a page of {origin[:200]} may not call this")
+        known = self.host.credentials
+        if known is not None and (not known or _knows(known, request.headers.get("authorization", ""))):
+            return
+        headers = {"WWW-Authenticate": "Basic"} if known else None
+        raise HTTPException(401, "the page's key or the host's API credentials are needed", headers)
+
+
+def router(desk: Desk, host: Host) -> APIRouter:
+    """All routes."""
+    routes = APIRouter(prefix="/pxl/v1", tags=["pxl"], dependencies=[Depends(Gate(desk.key, host).admit)])
+    _add_reading(routes, desk, host)
+    _add_maps(routes, desk)
+    _add_presets(routes, desk)
+    return routes
+
+
+def _add_reading(routes: APIRouter, desk: Desk, host: Host) -> None:
+    @routes.get("/health", summary="Is pxl there, and where?")
+    def health() -> dict[str, Any]:
+        return {"ok": True, "pxl": __version__, "host": host.name}
+
+    @routes.get("/status", summary="How did this tab's last job end?")
+    def status(tab: str = "txt2img") -> dict[str, Any]:
+        jobs, problem = desk.status(tab)
+        return {"jobs": jobs, "error": problem}
+
+    @routes.post("/program/check", summary="Would this job or program be understood?", openapi_extra=_JSON)
+    async def check(request: Request) -> dict[str, Any]:
+        text = await _body(request, MAX_JSON)
+        try:
+            data = read_json(text.decode("utf-8", "replace"))
+        except ProgramError as problem:
+            raise HTTPException(400, str(problem)) from None
+        try:
+            whole = isinstance(data, Mapping) and any(key in SWITCHES for key in data)
+            job = Job.parse(data if whole else {"control": data})
+        except ProgramError as problem:
+            told = {"field": problem.field, "got": str(problem.got)[:200], "wanted": problem.wanted}
+            return {"ok": False, "error": str(problem), **told}
+        return {"ok": True, "program": json.loads((job.format() if whole else job.control.program.format()) or "{}")}
+
+
+def _add_maps(routes: APIRouter, desk: Desk) -> None:
+    @routes.post("/maps", summary="Keep a picture; its bytes are the body", openapi_extra=_RAW)
+    async def put(request: Request) -> dict[str, Any]:
+        data = await _body(request, MAX_BYTES)
+        with _Told():
+            name = desk.maps.put(data)
+            width, height = open_still(data).size
+        return {"map": f"map:{name}", "width": width, "height": height}
+
+    @routes.get("/maps/{name}", summary="A kept picture's bytes", response_class=Response)
+    def get(name: str) -> Response:
+        with _Told(404):
+            data, kind = desk.maps.read(name), desk.maps.media_type(name)
+        return Response(data, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _add_presets(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/presets", summary="The names of all presets")
+    def names() -> dict[str, Any]:
+        return {"presets": desk.presets.names()}
+
+    @routes.get("/presets/{name}", summary="A preset's program")
+    def load(name: str) -> Any:
+        with _Told(404):
+            return json.loads(desk.presets.load(name))
+
+    @routes.put("/presets/{name}", summary="Save a program under a name")
+    def save(name: str, program: dict[str, Any] = Body()) -> dict[str, Any]:  # noqa: B008  (FastAPI's way)
+        with _Told():
+            desk.presets.save(name, Job.parse({"control": program}).control.program.format())
+        return {"ok": True}
+
+    @routes.delete("/presets/{name}", summary="Forget a preset")
+    def remove(name: str) -> dict[str, Any]:
+        with _Told(404):
+            desk.presets.remove(name)
+        return {"ok": True}
+
+
+class _Told:
+    """Turns pxl's errors into answers."""
+
+    def __init__(self, status: int = 400) -> None:
+        self.status = status
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, PxlError):
+            raise HTTPException(self.status, str(problem)) from None
+
+
+def _knows(users: Mapping[str, str], header: str) -> bool:
+    try:
+        user, _, password = base64.b64decode(header.removeprefix("Basic "), validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return False
+    wanted = users.get(user.decode("utf-8", "replace"))
+    return wanted is not None and secrets.compare_digest(password, wanted.encode())
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The request's body, given up as soon as it is too large."""
+    told = request.headers.get("content-length", "0")
+    if told.isdigit() and int(told) > limit:
+        raise HTTPException(413, f"got {told} bytes, wanted at most {limit}")
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise HTTPException(413, f"got more than {limit} bytes, wanted at most {limit}")
+        pieces.append(piece)
+    return b"".join(pieces)

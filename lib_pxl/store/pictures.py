@@ -1,0 +1,169 @@
+"""Pictures from outside: judged by their header before a pixel is decoded, and refused in one sentence."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from lib_pxl.errors import ImageError, shown
+
+MAX_SIDE = 16_384
+MAX_PIXELS = 64 * 1024 * 1024
+MAX_COUNTED = 8 * 1024 * 1024  # bytes; counting frames walks through the file, and there may be millions
+LIMITS = "1 to 16,384 pixels a side and at most 64 megapixels"
+ORIENTATION, BITS_PER_SAMPLE, PHOTOMETRIC = 0x0112, 258, 262
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Kind(NamedTuple):
+    """A file format that may come in: how it begins, which decoder reads it, and what it is called."""
+
+    decoder: str
+    suffix: str
+    media_type: str
+    magic: bytes
+
+
+KINDS = (
+    Kind("PNG", ".png", "image/png", rb"\x89PNG\r\n\x1a\n"),
+    Kind("JPEG", ".jpg", "image/jpeg", rb"\xff\xd8\xff"),
+    Kind("WEBP", ".webp", "image/webp", rb"RIFF....WEBP"),
+    Kind("GIF", ".gif", "image/gif", rb"GIF8[79]a"),
+    Kind("BMP", ".bmp", "image/bmp", rb"BM.{12}[\x0c-\x7c]\0\0\0"),
+    Kind("TIFF", ".tif", "image/tiff", rb"II[*+]\0|MM\0[*+]"),
+)
+WANTED = "a PNG, JPEG, WebP, GIF, BMP or TIFF picture"
+
+
+class Words(str):
+    """Words of ours, which an error quotes without quotation marks."""
+
+    __repr__ = str.__str__
+
+
+def kind_of(head: bytes) -> Kind | None:
+    """The format that a file's first bytes announce, or None for one that pxl does not read."""
+    return next((kind for kind in KINDS if re.match(kind.magic, head, re.DOTALL)), None)
+
+
+def open_still(source: Path | bytes) -> Image.Image:
+    """A still picture as upright RGB, 8 bits a channel, transparency laid on white."""
+    image = _upright(source)
+    if image.mode == "RGB":
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def open_mask(source: Path | bytes) -> Image.Image:
+    """A mask as grey, white where it acts: the alpha channel if anything shows through it, else the luma."""
+    image = _upright(source)
+    if image.mode == "RGBA":
+        alpha = image.getchannel("A")
+        return alpha if np.asarray(alpha).min() < 255 else image.convert("L")
+    return image.convert("L")
+
+
+def _upright(source: Path | bytes) -> Image.Image:
+    """The picture as RGB or RGBA, turned as its EXIF says, and without its metadata."""
+    what = "picture" if isinstance(source, bytes) else f"picture {shown(source.name)}"
+    with _stream(source, what) as stream:
+        kind = _announced(stream, what)
+        try:
+            image = Image.open(stream, formats=[kind.decoder])
+            _judge(image, stream, what)
+            image.load()
+            upright = _turned(_eight_bits(image, what), _turn(image))
+            upright = upright.convert("RGBA" if _has_alpha(upright) else "RGB")
+        except ImageError:
+            raise
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageError(what, got=Words("a picture of too many pixels"), wanted=LIMITS) from error
+        except Exception as error:  # hostile bytes make Pillow's decoders raise every kind there is
+            got = Words("a picture that ends early or is damaged")
+            raise ImageError(what, got=got, wanted="a whole picture") from error
+    upright.info.clear()
+    return upright
+
+
+def _stream(source: Path | bytes, what: str) -> BinaryIO:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    try:
+        if source.is_file():  # a pipe or a device would never end
+            return source.open("rb")
+        got = "a folder" if source.is_dir() else "no file there"
+    except (OSError, ValueError) as error:
+        got = f"a path that cannot be read ({error})"
+    raise ImageError(what, got=Words(got), wanted=WANTED)
+
+
+def _announced(stream: BinaryIO, what: str) -> Kind:
+    head = stream.read(32)
+    kind = kind_of(head)
+    if kind is None:
+        raise ImageError(what, got=Words("a file of another kind" if head else "an empty file"), wanted=WANTED)
+    stream.seek(0)
+    return kind
+
+
+def _judge(image: Image.Image, stream: BinaryIO, what: str) -> None:
+    width, height = image.size
+    if max(width, height) > MAX_SIDE or not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(what, got=Words(f"a picture of {width}x{height} pixels"), wanted=LIMITS)
+    # An MPO is a JPEG with further views behind the photo, as many telephones write it.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        got, parts = ("a document", "pages") if image.format == "TIFF" else ("an animation", "frames")
+        if stream.seek(0, os.SEEK_END) < MAX_COUNTED:
+            got = f"{got} of {getattr(image, 'n_frames', 2)} {parts}"
+        raise ImageError(what, got=Words(got), wanted="a still picture")
+
+
+def _eight_bits(image: Image.Image, what: str) -> Image.Image:
+    """Grey of 16 bits or of floats brought to 8 bits, where Pillow's own conversion would clip."""
+    if image.mode[0] not in "IF":
+        return image
+    tags = getattr(image, "tag_v2", {})
+    top = 1 if image.mode == "F" else 4095 if tags.get(BITS_PER_SAMPLE) == (12,) else 65535
+    samples = np.asarray(image, dtype=np.float32)
+    low, high = float(samples.min()), float(samples.max())
+    if not 0 <= low <= high <= top:
+        raise ImageError(what, got=Words(f"samples from {low:g} to {high:g}"), wanted=f"samples from 0 to {top}")
+    levels = np.rint(samples * (255 / top)).astype(np.uint8)
+    grey = Image.fromarray(255 - levels if tags.get(PHOTOMETRIC) == 0 else levels)
+    grey.info.update(image.info)
+    key = grey.info.pop("transparency", None)
+    if isinstance(key, int):
+        grey.putalpha(Image.fromarray(np.where(samples == key, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    if image.format == "TIFF":  # Pillow has turned it while loading, and 9.5 leaves the tag in place all the same
+        return None
+    try:
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except (SyntaxError, struct.error):  # broken EXIF beside sound pixels
+        return None
+
+
+def _turned(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return image if turn is None else image.transpose(turn)
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.getbands()[-1] in ("A", "a") or "transparency" in image.info

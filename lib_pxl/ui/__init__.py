@@ -1,0 +1,1 @@
+"""Gradio, written once for every version the hosts carry."""

@@ -1,0 +1,20 @@
+"""The WebUI's door to pxl: everything is put together here, and nothing else happens here."""
+
+from lib_pxl.hosts import forge, webui
+from lib_pxl.hosts.axis import axes
+from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.job import SWITCHES
+from lib_pxl.rest import router
+from lib_pxl.ui import panel, tab
+
+host = forge.ForgeHost() if forge.present() else webui.WebuiHost()
+desk = Desk(host.data)
+
+PxlScript = webui.register(
+    host,
+    desk,
+    axes(lambda: desk.presets),
+    panel=lambda name: panel.build(name, desk.key, SWITCHES),
+    tab=tab.build,
+    mount=lambda app: app.include_router(router(desk, host)),
+)
