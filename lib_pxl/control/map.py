@@ -53,7 +53,7 @@ def place(picture: Image.Image, fit: str, canvas: Canvas) -> Image.Image:
     if canvas.region is None:
         return fitted(picture, canvas.size)
     whole = fitted(picture, canvas.region.size)
-    return whole.resize(canvas.size, Image.Resampling.LANCZOS, box=canvas.region.box)
+    return whole.crop(canvas.region.box).resize(canvas.size, Image.Resampling.LANCZOS)
 
 
 def pixels(picture: Image.Image) -> Tensor:

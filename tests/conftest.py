@@ -1,0 +1,45 @@
+"""What every test has: one thread, no network, a data folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+# Before torch, transformers and gradio are first imported.
+os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False")
+
+import pytest
+from hypothesis import settings
+
+from tests.browser import browser, console, page  # noqa: F401
+
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("pxl", deadline=None, derandomize=True, database=None)
+settings.load_profile("pxl")
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder that nobody else uses."""
+    folder = tmp_path / "pxl-data"
+    monkeypatch.setenv("PXL_DATA_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(params=["gradio-3.41.2", "gradio-4.40.0"])
+def gradio_leg(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment of a subprocess that finds a host's gradio, pydantic and FastAPI before those of .venv."""
+    leg = ROOT / ".venv" / "legs" / request.param
+    if not (leg / ".stamp").is_file():
+        pytest.skip(f"{request.param} is not in .venv/legs: make venv-test says why")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(leg), str(ROOT)])}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser that `make test` has seen to."""
+    found = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    assert found, "no chromium on PATH: make browser"
+    return found

@@ -1,0 +1,278 @@
+"""A WebUI in miniature: `modules` with the names pxl imports, and jobs that call scripts in the hosts' order.
+
+A1111's and Forge's tensors differ (rows, eps, where x is a copy); `flavour` says which of them is played. The model is
+the exact denoiser of unit-Gaussian latents, the VAE the fake host's.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lib_pxl.hosts import fake
+
+ALPHAS = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)
+CALLBACKS = (
+    "on_before_ui",
+    "on_ui_settings",
+    "on_ui_tabs",
+    "on_app_started",
+    "on_infotext_pasted",
+    "on_cfg_denoiser",
+    "on_cfg_after_cfg",
+)
+
+
+class Script:
+    """modules.scripts.Script."""
+
+    infotext_fields = None
+    paste_field_names = None
+
+
+class Option:
+    """One option of the X/Y/Z grid."""
+
+    def __init__(self, label: str, kind: Any, apply: Any, choices: Any = None) -> None:
+        self.label, self.kind, self.apply, self.choices = label, kind, apply, choices
+
+
+class Table(torch.nn.Module):
+    """modules.sd_hijack.EmbeddingsWithFixes."""
+
+    def __init__(self, width: int, key: str) -> None:
+        super().__init__()
+        self.wrapped, self.textual_inversion_key = torch.nn.Embedding(16, width), key
+
+
+class Stage(torch.nn.Module):
+    """A first stage whose posterior is certain."""
+
+    encoder = True
+
+    def encode(self, pixels: Tensor) -> Any:
+        return SimpleNamespace(mode=lambda: fake.encode((pixels.float() + 1) / 2))
+
+
+class Model(torch.nn.Module):
+    """shared.sd_model of an SD1 checkpoint."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sd_checkpoint_info = SimpleNamespace(filename="tiny.safetensors")
+        self.first_stage_model, self.scale_factor, self.table = Stage(), 1.0, Table(8, "clip_l")
+        self.alphas_cumprod = ALPHAS
+        self.cond_stage_model = SimpleNamespace(tokenize=lambda texts: [[ord(c) for c in text] for text in texts])
+
+
+class Redraw:
+    """modules.processing.StableDiffusionProcessingImg2Img, as a marker."""
+
+
+class Job:
+    """modules.processing.StableDiffusionProcessing: what pxl reads of it."""
+
+    def __init__(self, job: Any = None, **changes: Any) -> None:
+        self.script_args = () if job is None else (job,)
+        self.steps, self.hr_second_pass_steps, self.is_hr_pass = 6, 0, False
+        self.denoising_strength, self.seeds, self.ands = 0.5, [1], 1
+        self.enable_hr, self.timesteps, self.crash_at, self.size = False, False, None, (16, 16)
+        self.extra_generation_params: dict[str, Any] = {}
+        self.comments: list[str] = []
+        self.text_cond: Any = None
+        self.__dict__.update(changes)
+
+    def comment(self, text: str) -> None:
+        self.comments.append(text)
+
+
+class RedrawJob(Job, Redraw):
+    """An img2img job."""
+
+
+class Sampler:
+    """Euler on sigmas, or DDIM on timesteps with eps, as A1111 has both."""
+
+    def __init__(self, timesteps: bool, forge: bool) -> None:
+        self.config = SimpleNamespace(name="DDIM" if timesteps else "Euler")
+        denoiser = SimpleNamespace(inner_model=SimpleNamespace(inner_model=SimpleNamespace(alphas_cumprod=ALPHAS)))
+        if timesteps and not forge:
+            denoiser.alphas = ALPHAS
+        self.model_wrap_cfg = denoiser
+        if timesteps:
+            self.get_timesteps = lambda p, steps: torch.arange(0, 1000, 1000 // steps)[:steps] + 1
+        else:
+            self.get_sigmas = lambda p, steps: fake.sigmas(steps)
+
+
+class Webui:
+    """The host: its callbacks, its scripts, its jobs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Any, flavour: str = "A1111") -> None:
+        self.flavour, self.folder = flavour, folder
+        self.callbacks: dict[str, list[Any]] = {name: [] for name in CALLBACKS}
+        self.calls = 0
+        self._install(monkeypatch)
+
+    def reload(self) -> type:
+        """Reload UI: the callbacks are forgotten, lib_pxl stays, scripts/pxl.py runs again."""
+        for registered in self.callbacks.values():
+            registered.clear()
+        sys.modules.pop("scripts.pxl", None)
+        from importlib import import_module
+
+        module = import_module("scripts.pxl")
+        self.script = module.PxlScript()
+        self.script.is_img2img = False
+        return type(self.script)
+
+    def process_images(self, p: Job) -> Tensor:
+        """modules.processing.process_images: hooks that raise are the script's affair, not the job's."""
+        return process_images_inner(self, p)
+
+    def model(self, p: Job, sampler: Sampler, x: Tensor, sigma: Tensor) -> Tensor:
+        """One call of CFGDenoiser.forward; returns the clean estimate, or eps for A1111's timestep samplers."""
+        self.calls += 1
+        if p.crash_at == self.calls:
+            raise RuntimeError("NansException")
+        denoiser = sampler.model_wrap_cfg
+        denoiser.p = p
+        b = len(x)
+        rows = x if self.flavour == "Forge" else torch.cat([x.repeat_interleave(p.ands, 0), x])
+        sigmas = sigma if self.flavour == "Forge" else torch.cat([sigma.repeat_interleave(p.ands, 0), sigma])
+        params = SimpleNamespace(x=rows, sigma=sigmas, text_cond="cond", text_uncond="uncond", denoiser=denoiser)
+        self.fire("on_cfg_denoiser", params)
+        p.text_cond = params.text_cond
+        if hasattr(denoiser, "alphas"):
+            alpha = ALPHAS[sigma.long()][:, None, None, None]
+            ve = ((1 - alpha) / alpha).sqrt()
+            clean = (x / alpha.sqrt()) / (1 + ve**2)
+            out = (x - alpha.sqrt() * clean) / (1 - alpha).sqrt()
+        else:
+            out = x / (1 + sigma[:, None, None, None] ** 2)
+        after = SimpleNamespace(x=out)
+        self.fire("on_cfg_after_cfg", after)
+        assert len(after.x) == b
+        return after.x
+
+    def fire(self, name: str, *arguments: Any) -> list[Any]:
+        """All callbacks of one kind."""
+        return [hook(*arguments) for hook in self.callbacks[name]]
+
+    def _install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        forge = self.flavour == "Forge"
+        hijack = SimpleNamespace() if forge else SimpleNamespace(embedding_db=SimpleNamespace(ids_lookup={}))
+        grid = SimpleNamespace(axis_options=[Option("Nothing", str, None)], AxisOption=Option)
+        xyz = SimpleNamespace(module=grid, script_class=type("Grid", (), {"__module__": "xyz_grid.py"}))
+        self.grid, self.hijack = grid, hijack
+        self.options: dict[str, Any] = {}
+        contents: dict[str, dict[str, Any]] = {
+            "devices": {"device": torch.device("cpu"), "dtype_vae": torch.float32},
+            "paths": {"data_path": str(self.folder)},
+            "processing": {"StableDiffusionProcessingImg2Img": Redraw, "opt_C": 4, "opt_f": 8},
+            "script_callbacks": {name: self.callbacks[name].append for name in CALLBACKS},
+            "scripts": {"Script": Script, "AlwaysVisible": object(), "scripts_data": [xyz]},
+            "sd_hijack": {"model_hijack": hijack, "EmbeddingsWithFixes": Table},
+            "sd_samplers_common": {"setup_img2img_steps": _img2img_steps},
+            "sd_vae": {"get_loaded_vae_name": lambda: None},
+            "shared": {
+                "sd_model": Model(),
+                "cmd_opts": SimpleNamespace(api=True, nowebui=False, api_auth=None),
+                "opts": SimpleNamespace(add_option=self.options.__setitem__, outdir_samples=str(self.folder / "out")),
+                "OptionInfo": SimpleNamespace,
+            },
+            "textual_inversion": {},
+            "textual_inversion.textual_inversion": {"Embedding": lambda vec, name: SimpleNamespace(vec=vec, name=name)},
+        }
+        contents["shared"]["OptionInfo"] = lambda default, label, section: SimpleNamespace(label=label)
+        root = ModuleType("modules")
+        root.__path__ = []
+        monkeypatch.setitem(sys.modules, "modules", root)
+        for name, values in contents.items():
+            module = ModuleType(f"modules.{name}")
+            module.__path__ = []
+            module.__dict__.update(values)
+            monkeypatch.setitem(sys.modules, f"modules.{name}", module)
+            setattr(root, name, module)
+        self.shared = root.shared
+        for name in ("lib_pxl.hosts.webui", "lib_pxl.hosts.forge", "scripts.pxl"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        import lib_pxl.hosts
+
+        for name in ("webui", "forge"):
+            monkeypatch.delattr(lib_pxl.hosts, name, raising=False)
+
+
+def process_images_inner(host: Webui, p: Job) -> Tensor:
+    """The hosts' main loop, under the name by which pxl counts jobs inside jobs."""
+    host.calls = 0
+    script, arguments = host.script, p.script_args
+    if getattr(p, "scripts", True):
+        script.process(p, *arguments)
+    noise = torch.stack([torch.randn(4, *p.size, generator=torch.Generator().manual_seed(s)) for s in p.seeds])
+    redraws = isinstance(p, Redraw)
+    x = _pass(host, p, noise, getattr(p, "init_latent", None) if redraws else None)
+    if p.enable_hr:
+        p.is_hr_pass = True
+        x = torch.nn.functional.interpolate(x, scale_factor=2)
+        bigger = torch.randn(x.shape, generator=torch.Generator().manual_seed(7))
+        if host.flavour == "Forge":
+            script.process_before_every_sampling(p, *arguments, x=x, noise=bigger.clone())
+        x = _pass(host, p, bigger, x)
+        p.is_hr_pass = False
+    if hasattr(p, "inner_job"):
+        p.inner_result = host.process_images(p.inner_job)
+    if getattr(p, "scripts", True):
+        script.postprocess(p, None, *arguments)
+    return x
+
+
+def _pass(host: Webui, p: Job, noise: Tensor, start: Tensor | None) -> Tensor:
+    sampler = Sampler(p.timesteps, host.flavour == "Forge")
+    p.sampler = sampler
+    if getattr(p, "scripts", True):
+        host.script.process_before_every_sampling(p, *p.script_args, x=noise, noise=noise, c=None, uc=None)
+    steps, kept = _img2img_steps(p, p.hr_second_pass_steps or p.steps)
+    if p.timesteps and host.flavour != "Forge":
+        times = sampler.get_timesteps(p, steps if start is not None else p.steps)
+        return _ddim(host, p, sampler, noise, start, times[:kept] if start is not None else times)
+    schedule = fake.sigmas(p.steps) if start is None else fake.sigmas(steps)[steps - kept - 1 :]
+    x = noise * schedule[0] + (0 if start is None else start)
+    for sigma, leads_to in zip(schedule[:-1], schedule[1:]):  # noqa: B905, RUF007
+        clean = host.model(p, sampler, x, sigma.expand(len(x)))
+        x = clean + leads_to / sigma * (x - clean)
+    return _blend(p, x)
+
+
+def _ddim(host: Webui, p: Job, sampler: Sampler, noise: Tensor, start: Tensor | None, times: Tensor) -> Tensor:
+    top = ALPHAS[times[-1]]
+    x = noise if start is None else start * top.sqrt() + noise * (1 - top).sqrt()
+    for i in range(len(times) - 1, 0, -1):
+        eps = host.model(p, sampler, x, times[i].float().expand(len(x)))
+        now, then = ALPHAS[times[i]], ALPHAS[times[i - 1]]
+        clean = (x - (1 - now).sqrt() * eps) / now.sqrt()
+        x = then.sqrt() * clean + (1 - then).sqrt() * eps
+    return _blend(p, x)
+
+
+def _blend(p: Job, x: Tensor) -> Tensor:
+    nmask = getattr(p, "nmask", None)
+    return x if nmask is None else x * nmask + p.init_latent * (1 - nmask)
+
+
+def _img2img_steps(p: Job, steps: int | None = None) -> tuple[int, int]:
+    count = steps or p.steps
+    return count, int(min(p.denoising_strength, 0.999) * count)
+
+
+def copied(p: Job, **changes: Any) -> Job:
+    """copy.copy of a job, as X/Y/Z and ADetailer make them."""
+    other = copy.copy(p)
+    other.__dict__.update(changes)
+    return other
