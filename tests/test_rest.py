@@ -1,0 +1,155 @@
+"""The routes, over the fake host: who may call, what comes back, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from lib_pxl import __version__
+from lib_pxl.hosts.fake import FakeHost
+from lib_pxl.rest import router
+
+LAYER = {"source": {"kind": "image", "image": "a.png"}}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeHost:
+    """A host whose API is open."""
+    return FakeHost(tmp_path, credentials={})
+
+
+@pytest.fixture
+def client(host: FakeHost) -> Iterator[TestClient]:
+    """Its routes."""
+    app = FastAPI()
+    app.include_router(router(host.desk, host))
+    with TestClient(app) as made:
+        yield made
+
+
+@pytest.fixture
+def picture() -> bytes:
+    """A small PNG."""
+    file = io.BytesIO()
+    Image.new("RGB", (3, 2), "red").save(file, "PNG")
+    return file.getvalue()
+
+
+def test_health_says_what_and_where(client: TestClient) -> None:
+    assert client.get("/pxl/v1/health").json() == {"ok": True, "pxl": __version__, "host": "fake"}
+
+
+def test_a_map_comes_back_as_it_went(client: TestClient, picture: bytes) -> None:
+    told = client.post("/pxl/v1/maps", content=picture).json()
+    assert (told["width"], told["height"]) == (3, 2)
+    back = client.get("/pxl/v1/maps/" + told["map"].removeprefix("map:"))
+    assert back.content == picture and back.headers["content-type"] == "image/png"
+    assert client.post("/pxl/v1/maps", content=picture).json() == told
+
+
+@pytest.mark.parametrize("body", [b"", b"nothing", b"\x89PNG\r\n\x1a\n", b"<svg/>"])
+def test_what_is_no_picture_is_refused_in_words(client: TestClient, body: bytes) -> None:
+    answer = client.post("/pxl/v1/maps", content=body)
+    assert answer.status_code == 400 and "wanted" in answer.json()["detail"]
+
+
+def test_an_upload_is_given_up_as_soon_as_it_is_too_large(client: TestClient) -> None:
+    sent = []
+
+    def endless() -> Iterator[bytes]:
+        for i in range(1024):
+            sent.append(i)
+            yield b"0" * 2**20
+
+    assert client.post("/pxl/v1/maps", content=endless()).status_code == 413
+    told = client.post("/pxl/v1/maps", content=b"", headers={"content-length": str(2**30)})
+    assert told.status_code == 413
+
+
+@pytest.mark.parametrize("name", ["../pxl.sqlite", "..%2Fpxl.sqlite", "0" * 32, "%00", "x" * 5000, "MAP:", "a/../b"])
+def test_no_name_leads_out_of_the_maps(client: TestClient, name: str) -> None:
+    assert client.get(f"/pxl/v1/maps/{name}").status_code == 404
+
+
+def test_a_program_is_told_apart_from_a_job(client: TestClient) -> None:
+    program, job = {"layers": [LAYER]}, {"control": {"layers": [LAYER]}, "record": True}
+    assert client.post("/pxl/v1/program/check", json=program).json() == {"ok": True, "program": program}
+    told = client.post("/pxl/v1/program/check", json=job).json()
+    assert told["program"] == {"control": {"enabled": True, "layers": [LAYER]}, "record": True}
+
+
+def test_a_wrong_program_is_told_where_it_is_wrong(client: TestClient) -> None:
+    wrong = {"layers": [LAYER, {**LAYER, "strength": "0:a"}]}
+    told = client.post("/pxl/v1/program/check", json=wrong).json()
+    assert (told["ok"], told["field"], told["got"]) == (False, "layers[1].strength", "0:a")
+    assert told["error"].startswith("layer 2 strength: got '0:a', wanted keyframes")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[" * 1_000_000, b"\xff\xfe", b""])
+def test_what_is_not_json_is_refused_in_words(client: TestClient, body: bytes) -> None:
+    answer = client.post("/pxl/v1/program/check", content=body)
+    assert answer.status_code == 400 and "wanted" in answer.json()["detail"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+def test_any_json_is_answered(client: TestClient, data: Any) -> None:
+    answer = client.post("/pxl/v1/program/check", content=json.dumps(data).encode())
+    assert answer.status_code == 200 and answer.json()["ok"] in (True, False)
+
+
+def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient) -> None:
+    assert client.put("/pxl/v1/presets/Mine/", json={"layers": [LAYER]}, follow_redirects=True).status_code == 200
+    assert client.get("/pxl/v1/presets").json() == {"presets": ["Mine"]}
+    assert client.get("/pxl/v1/presets/Mine").json() == {"layers": [LAYER]}
+    near = client.get("/pxl/v1/presets/Mien")
+    assert near.status_code == 404 and "Mine" in near.json()["detail"]
+    assert client.put("/pxl/v1/presets/Bad", json={"layers": [{}]}).status_code == 400
+    assert client.delete("/pxl/v1/presets/Mine").status_code == 200
+    assert client.delete("/pxl/v1/presets/Mine").status_code == 404
+
+
+def test_the_status_counts_a_tabs_jobs_and_keeps_the_last_error(client: TestClient, host: FakeHost) -> None:
+    assert client.get("/pxl/v1/status").json() == {"jobs": 0, "error": None}
+    host.generate({"control": {"layers": [{**LAYER, "strength": "x"}]}}, steps=1)
+    told = client.get("/pxl/v1/status?tab=txt2img").json()
+    assert told["jobs"] == 1 and "'x'" in told["error"]
+    host.generate(steps=1)
+    assert client.get("/pxl/v1/status").json() == {"jobs": 2, "error": None}
+    assert client.get("/pxl/v1/status?tab=img2img").json()["jobs"] == 0
+
+
+def test_only_the_page_and_the_hosts_own_users_may_call(client: TestClient, host: FakeHost) -> None:
+    def answers(**headers: str) -> int:
+        return client.get("/pxl/v1/health", headers=headers).status_code
+
+    page = {"X-Pxl-Key": host.desk.key}
+    foreign = {"Origin": "http://elsewhere.example"}
+    assert answers() == 200 and answers(Origin="http://testserver") == 200
+    assert answers(**foreign) == 403 and answers(Origin="null") == 403
+    assert answers(**foreign, **page) == 200
+    host.credentials = {"ann": "se:cret"}
+    assert answers() == 401 and answers(**page) == 200
+    for known, status in {("ann", "se:cret"): 200, ("ann", "wrong"): 401, ("bob", "se:cret"): 401, ("", ""): 401}.items():
+        assert client.get("/pxl/v1/health", auth=known).status_code == status
+    assert answers(Authorization="Basic ???") == 401 and answers(Authorization="Bearer x") == 401
+    host.credentials = None
+    assert answers() == 401 and answers(**page) == 200
+    strange = client.get("/pxl/v1/health", headers={"X-Pxl-Key": "é".encode("latin-1")})
+    assert answers(**{"X-Pxl-Key": ""}) == 401 and strange.status_code == 401
+
+
+def test_every_route_is_described(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/pxl/v1/health", "/pxl/v1/program/check", "/pxl/v1/maps", "/pxl/v1/presets/{name}"} <= paths.keys()
+    assert all(each.get("summary") for path in paths.values() for each in path.values())

@@ -1,0 +1,72 @@
+"""The panel under both gradio versions of the hosts: a job goes from the editor to the server and back."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from lib_pxl.control.layer import KNOBS
+from lib_pxl.hosts.job import SWITCHES
+from lib_pxl.ui import panel
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def served(gradio_leg: dict[str, str], tmp_path: Path) -> Iterator[str]:
+    """The address of the page, and the gradio that serves it."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.ui.app", str(tmp_path)]
+    with subprocess.Popen(command, env=gradio_leg, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().split()
+        try:
+            assert line, "the page did not start"
+            assert line[1] in gradio_leg["PYTHONPATH"], "the leg's own gradio serves it"
+            yield line[2]
+        finally:
+            process.kill()
+
+
+def test_a_job_goes_to_the_server_and_back(served: str, page: Page, tmp_path: Path) -> None:
+    picture = tmp_path / "map.png"
+    Image.new("RGB", (16, 16), "teal").save(picture)
+    page.route(re.compile(f"^(?!{served})"), lambda asked: asked.fulfill(body=""))  # gradio asks for fonts
+    page.goto(served)
+    page.add_style_tag(path=ROOT / "style.css")
+    page.add_script_tag(path=ROOT / "javascript" / "pxl.js")
+    page.locator("#pxl_txt2img_accordion").get_by_text("pxl", exact=True).first.click()
+    editor = page.locator("#pxl_txt2img_editor")
+    expect(page.locator("#pxl_txt2img_job")).to_be_hidden()
+    editor.get_by_role("button", name="Add a layer").click()
+    with page.expect_file_chooser() as chooser:
+        editor.locator(".pxl-drop").first.click()
+    chooser.value.set_files(picture)
+    expect(editor.locator("img").first).to_be_visible()
+    page.locator("#txt2img_generate").click()
+    seen = page.locator("#seen textarea, #seen input").first
+    expect(seen).to_have_value(re.compile("map:[0-9a-f]{32}"))
+    job = json.loads(seen.input_value())
+    assert job["control"]["enabled"] is True
+    assert job["control"]["layers"][0]["source"]["image"].startswith("map:")
+    changed = job["control"] | {"layers": [job["control"]["layers"][0] | {"strength": "0:0, 1:1"}]}
+    seen.fill(json.dumps(job | {"control": changed}))
+    page.locator("#paste").click()
+    expect(editor.locator("input[type=text]").first).to_have_value("0:0, 1:1")
+
+
+def test_the_editor_is_told_every_knob_of_a_layer() -> None:
+    told = panel.schema(SWITCHES)
+    assert [each["name"] for each in told["switches"]] == ["control", "nokens", "record"]
+    assert json.loads(json.dumps(told)) == told
+    fields = {each["name"]: each for each in told["fields"]}
+    for name in set(panel.DRAWN):
+        assert fields[name]["label"] == KNOBS[name].label
+    assert [c["value"] for c in fields["mode"]["choices"] if c["built"]] == ["color"]
