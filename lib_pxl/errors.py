@@ -22,7 +22,10 @@ _short.maxlevel = 2
 
 def shown(value: object) -> str:
     """A repr that is short and safe however large, deep or strange the value is."""
-    return _short.repr(value)
+    try:
+        return _short.repr(value)
+    except ValueError:  # Python refuses to spell out a whole number of more than 4300 digits
+        return f"a {type(value).__name__} too long to show"
 
 
 class PxlError(Exception):

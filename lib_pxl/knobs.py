@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib_pxl.errors import ProgramError
+from lib_pxl.errors import ProgramError, shown
+
+_unfit = re.compile("[\0\ud800-\udfff]")  # no file takes these
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class Knob:
             raise ProgramError(where, got=value, wanted=self.wanted)
         return int(value) if self.whole else float(value)
 
+    def format(self, value: Any) -> Any:
+        """The shortest data that parses to this value again."""
+        return value
+
     @property
     def wanted(self) -> str:
         """The range in words."""
@@ -90,10 +97,10 @@ class Text(Knob):
         return self.draws
 
     def parse(self, value: Any, where: str) -> Any:
-        """The text as given; empty text only where the knob may be left out."""
+        """The text as given, as long as it can be written into a file; None only where the knob may be left out."""
         if value is None and not self.required:
             return None
-        if not isinstance(value, str) or not value.strip() or "\0" in value:
+        if not isinstance(value, str) or not value.strip() or _unfit.search(value):
             raise ProgramError(where, got=value, wanted=self.help)
         return value
 
@@ -101,7 +108,7 @@ class Text(Knob):
 def one_of(names: Iterable[str], got: object = None) -> str:
     """`color, layout or edges`, with a guess at what was meant."""
     listed = list(names)
-    text = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} or {listed[-1]}"
+    text = f"{', '.join(listed[:-1])} or {listed[-1]}" if len(listed) > 1 else "".join(listed) or "none"
     near = difflib.get_close_matches(str(got)[:80], listed, n=1)
     return f"{text} (did you mean {near[0]!r}?)" if near else text
 
@@ -113,9 +120,8 @@ def parse_group(knobs: Mapping[str, Knob], data: Any, where: str) -> dict[str, A
         raise ProgramError(where or "program", got=data, wanted="a dictionary in {}")
     for key in data:
         if key not in knobs:
-            raise ProgramError(
-                f"{prefix}{str(key)[:80]}", got=data[key], wanted=f"no such key, but {one_of(knobs, key)}"
-            )
+            name = shown(str(key))[1:-1]
+            raise ProgramError(f"{prefix}{name}", got=data[key], wanted=f"no such key, but {one_of(knobs, key)}")
     values = {}
     for name, knob in knobs.items():
         if name in data:
@@ -125,3 +131,10 @@ def parse_group(knobs: Mapping[str, Knob], data: Any, where: str) -> dict[str, A
         else:
             values[name] = knob.default
     return values
+
+
+def format_group(knobs: Mapping[str, Knob], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The shortest dictionary that parses to these values again: what is as usual is left out."""
+    return {
+        name: knob.format(values[name]) for name, knob in knobs.items() if knob.required or values[name] != knob.default
+    }

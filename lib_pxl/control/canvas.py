@@ -76,9 +76,10 @@ class Schedule:
         """The schedule of a pass: every sigma but the last is a model call's."""
         values = sigmas.detach().to("cpu", torch.float32).flatten()
         calls, leads_to = values[:-1], values[1:]
-        if len(calls) == 0 or not (values.isfinite().all() and (calls > 0).all() and (leads_to <= calls).all()):
+        sound = values.isfinite().all() and (calls > 0).all() and (leads_to >= 0).all() and (leads_to <= calls).all()
+        if len(calls) == 0 or not sound:
             raise ProgramError("sigmas", got=values[:8].tolist(), wanted="one or more sigmas above 0, falling, then 0")
-        return cls(calls.to(device), leads_to.clamp_min(0).to(device), -calls.log().to(device))
+        return cls(calls.to(device), leads_to.to(device), -calls.log().to(device))
 
     @property
     def calls(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +22,10 @@ EASES: dict[str, Callable[[Tensor], Tensor]] = {
     "hold": lambda t: (t >= 1).to(t.dtype),
 }
 MAX_KEYS = 256
+MAX_KEY = 64  # characters; a longer text would also keep the pattern below busy
+DIGITS = 6  # nearer keys are one to float32
 GRAMMAR = "keyframes such as '0:0, 30%:1 smooth, 80%:0'"
-_number = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_number = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _key = re.compile(rf"\s*({_number})\s*(%?)\s*:\s*(\(?)\s*({_number})\s*(\)?)\s*([A-Za-z]*)\s*")
 
 
@@ -52,7 +53,7 @@ class Curve:
             raise CurveError(where, got=data, wanted=f"a number from 0 to 1 or {GRAMMAR}")
         if not isinstance(data, str):
             return cls((Key(0.0, _share(data, where)),))
-        if len(data) > 64 * MAX_KEYS or data.count(",") >= MAX_KEYS:
+        if len(data) > MAX_KEY * MAX_KEYS or data.count(",") >= MAX_KEYS:
             raise CurveError(where, got=data, wanted=f"at most {MAX_KEYS} keyframes")
         if re.fullmatch(rf"\s*{_number}\s*", data):
             return cls((Key(0.0, _share(float(data), where)),))
@@ -60,7 +61,7 @@ class Curve:
         for left, right in pairwise(keys):
             if left.at == right.at:
                 raise CurveError(where, got=data, wanted=f"one value at progress {left.at:g}, not two")
-        return cls(tuple(keys))
+        return cls(tuple(keys)) if len(keys) > 1 else cls((Key(0.0, keys[0].value),))
 
     def format(self) -> float | str:
         """The shortest data that parses to this curve again: a number where it is constant."""
@@ -76,7 +77,7 @@ class Curve:
             t = ((u - left.at) / (right.at - left.at)).clamp(0, 1)
             step = left.value + (right.value - left.value) * EASES[right.ease](t)
             value = torch.where(u >= left.at, step, value)
-        return value
+        return value.masked_fill(u >= self.keys[-1].at, self.keys[-1].value)
 
     @property
     def zero(self) -> bool:
@@ -97,9 +98,13 @@ class CurveKnob(Knob):
         """The curve that a number or a text stands for."""
         return Curve.parse(value, where)
 
+    def format(self, value: Curve) -> float | str:
+        """The number or the text that stands for a curve."""
+        return value.format()
+
 
 def _parse_key(piece: str, where: str) -> Key:
-    found = _key.fullmatch(piece)
+    found = _key.fullmatch(piece) if len(piece) <= MAX_KEY else None
     if not found or bool(found[3]) != bool(found[5]):
         raise CurveError(where, got=piece.strip(), wanted=GRAMMAR)
     at, value, ease = float(found[1]), _share(float(found[4]), where), found[6].lower() or "linear"
@@ -117,11 +122,11 @@ def _parse_key(piece: str, where: str) -> Key:
         raise CurveError(where, got=piece.strip(), wanted="progress from 0% to 100%")
     if ease not in EASES:
         raise CurveError(where, got=ease, wanted=f"an ease: {one_of(EASES, ease)}")
-    return Key(at, value, ease)
+    return Key(round(at, DIGITS), value, ease)
 
 
 def _share(value: float, where: str) -> float:
-    if not (math.isfinite(value) and 0 <= value <= 1):
+    if not 0 <= value <= 1:
         raise CurveError(where, got=value, wanted="a strength from 0 to 1")
     return float(value) + 0.0  # -0.0 becomes 0.0
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from lib_pxl.control.curve import Curve, CurveKnob
 from lib_pxl.control.map import FITS, MAPS
 from lib_pxl.control.mode import MODES
 from lib_pxl.errors import ProgramError
-from lib_pxl.knobs import Choice, Flag, Knob, Text, one_of, parse_group
+from lib_pxl.knobs import Choice, Flag, Knob, Text, format_group, one_of, parse_group
 
 Group = Mapping[str, Any]
 A_PICTURE = "a picture: a path, base64 or map:HASH"
@@ -90,6 +90,10 @@ class GroupKnob(Knob):
         """The dictionary with every key set."""
         return None if value is None else parse_group(self.knobs or {}, value, where)
 
+    def format(self, value: Group | None) -> Any:
+        """The dictionary without what is as usual."""
+        return None if value is None else format_group(self.knobs or {}, value)
+
 
 @dataclass(frozen=True)
 class SourceKnob(Knob):
@@ -110,6 +114,10 @@ class SourceKnob(Knob):
         rest = {key: value[key] for key in value if key != "kind"}
         return {"kind": kind, **parse_group(SOURCES[kind][1], rest, where)}
 
+    def format(self, value: Group) -> dict[str, Any]:
+        """The kind, and of its settings those that are not as usual."""
+        return {"kind": value["kind"], **format_group(SOURCES[value["kind"]][1], value)}
+
 
 @dataclass(frozen=True)
 class HiresKnob(CurveKnob):
@@ -123,6 +131,10 @@ class HiresKnob(CurveKnob):
     def parse(self, value: Any, where: str) -> Any:
         """The word, or the curve that the value stands for."""
         return value if value in ("same", "off") and isinstance(value, str) else super().parse(value, where)
+
+    def format(self, value: str | Curve) -> float | str:
+        """The word, or the curve's number or text."""
+        return value if isinstance(value, str) else super().format(value)
 
 
 KNOBS: dict[str, Knob] = {
@@ -163,12 +175,7 @@ class Layer:
 
     def format(self) -> dict[str, Any]:
         """The shortest dictionary that parses to this layer again."""
-        data: dict[str, Any] = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name == "source" or value != KNOBS[each.name].default:
-                data[each.name] = value.format() if isinstance(value, Curve) else value
-        return data
+        return format_group(KNOBS, vars(self))
 
     def curve(self, hires: bool) -> Curve | None:
         """The strength over this pass, or None where the layer does not act in it."""

@@ -21,7 +21,9 @@ def _crop(picture: Image.Image, size: Size) -> Image.Image:
 
 def _pad(picture: Image.Image, size: Size) -> Image.Image:
     """Whole, in the middle, its edges drawn out to the border, as the hosts' "Resize and fill"."""
-    inner = ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
+    scale = min(size[0] / picture.width, size[1] / picture.height)
+    width, height = (max(1, round(side * scale)) for side in picture.size)  # a line stays at least one pixel
+    inner = picture.resize((width, height), Image.Resampling.LANCZOS)
     left, top = (size[0] - inner.width) // 2, (size[1] - inner.height) // 2
     rows = numpy.clip(numpy.arange(size[1]) - top, 0, inner.height - 1)
     columns = numpy.clip(numpy.arange(size[0]) - left, 0, inner.width - 1)

@@ -18,6 +18,7 @@ from lib_pxl.knobs import Choice
 Edit = Callable[[Tensor, Tensor, "Level"], Tensor]
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
 _TINY = 1e-6
+_FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def color(target: Tensor, canvas: Canvas) -> Edit:
     """Pull towards the map's own latents: aim at a correlation, so that edits do not compound over the steps."""
     mean = target.mean((-2, -1), keepdim=True)  # (1, C, 1, 1)
     deviation = target.std((-2, -1), keepdim=True, correction=0)
-    shape = (target - mean) / deviation.clamp_min(_TINY)  # unit deviation, or 0 where the map is flat
+    shape = ((target - mean) / deviation).masked_fill(deviation < _FLAT, 0)  # unit deviation; nothing in a flat map
 
     def edit(denoised: Tensor, w: Tensor, level: Level) -> Tensor:
         middle = denoised.mean((-2, -1), keepdim=True)  # (B, C, 1, 1)
@@ -47,7 +48,7 @@ def color(target: Tensor, canvas: Canvas) -> Edit:
         w4 = w**4
         goal_middle = torch.lerp(middle, mean.expand_as(middle), w4.expand_as(middle))
         goal_spread = torch.lerp(spread, (deviation * level.share).expand_as(spread), w4.expand_as(spread))
-        kept = ((1 - aim**2).clamp_min(0) / (1 - rho**2).clamp_min(_TINY)).sqrt().clamp_max(1)
+        kept = ((1 - aim**2).clamp_min(0) / (1 - rho**2).clamp_min(_TINY)).sqrt()
         kept = kept * goal_spread / spread.clamp_min(_TINY)
         return goal_middle + kept * rest + (goal_spread * aim - kept * spread * rho) * shape
 

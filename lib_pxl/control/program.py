@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from lib_pxl.control.map import MAPS, pixels, place
 from lib_pxl.control.mode import MODES, Edit, Level, levels
 from lib_pxl.errors import ProgramError, PxlError
 from lib_pxl.knobs import Flag, Knob, parse_group
+from lib_pxl.store.pictures import Words
 
 MAX_LAYERS = 8
 MAX_TEXT = 64 * 2**20  # a program may carry its pictures in base64
@@ -67,7 +69,7 @@ class Program:
 
     def rename(self, rule: Callable[[str], str]) -> Program:
         """The same program with every picture's name put through a rule."""
-        return replace(self, layers=tuple(_renamed(layer, rule) for layer in self.layers))
+        return replace(self, layers=tuple(_renamed(layer, rule, i) for i, layer in enumerate(self.layers)))
 
     def prepare(self, canvas: Canvas) -> Plan:
         """All that can fail or is slow, done before the first step: pictures, targets, masks, tables."""
@@ -109,7 +111,8 @@ class Plan:
         level = Level(_read(self.levels, where))
         estimate = denoised.float()
         for track in self.tracks:
-            edited = track.edit(estimate, _read(track.strength, where * _FINE), level)
+            w = _read(track.strength, where * _FINE)
+            edited = torch.where(w > 0, track.edit(estimate, w, level), estimate)
             estimate = edited if track.share is None else torch.lerp(estimate, edited, track.share)
         return estimate.to(denoised.dtype)
 
@@ -126,11 +129,27 @@ def read_json(text: str) -> Any:
         raise ProgramError("program", got=text, wanted='JSON such as {"layers": []}') from None
 
 
-def _renamed(layer: Layer, rule: Callable[[str], str]) -> Layer:
-    source = dict(layer.source)
-    if source.get("image"):
-        source["image"] = rule(source["image"])
-    return replace(layer, source=source, mask=rule(layer.mask) if layer.mask else None)
+def _renamed(layer: Layer, rule: Callable[[str], str], i: int) -> Layer:
+    source, mask = dict(layer.source), layer.mask
+    if "image" in source:
+        with _naming(f"layers[{i}].source.image"):
+            source["image"] = rule(source["image"])
+    if mask is not None:
+        with _naming(f"layers[{i}].mask"):
+            mask = rule(mask)
+    return replace(layer, source=source, mask=mask)
+
+
+@contextlib.contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """Whatever is wrong with a layer's picture, said of that layer."""
+    try:
+        yield
+    except ProgramError:
+        raise
+    except PxlError as problem:
+        got = problem.got if problem.wanted else Words(problem)
+        raise ProgramError(field, got=got, wanted=problem.wanted or "a picture that pxl can open") from problem
 
 
 def _prepare_layer(layer: Layer, curve: Curve, canvas: Canvas, schedule: Schedule, where: str) -> Track | None:
@@ -138,14 +157,11 @@ def _prepare_layer(layer: Layer, curve: Curve, canvas: Canvas, schedule: Schedul
     strength = curve(u)
     if not strength.any():
         return None
-    try:
+    with _naming(f"{where}.source.image"):
         picture = MAPS[layer.map].build(canvas.still(layer.source["image"]))
         target = canvas.encode(pixels(place(picture, layer.fit, canvas))[None])
+    with _naming(f"{where}.mask"):
         share = None if layer.mask is None else _mask_share(layer, canvas)
-    except ProgramError:
-        raise
-    except PxlError as problem:
-        raise ProgramError(where, got=problem.got, wanted=problem.wanted) from problem
     wanted = (1, canvas.channels, canvas.height, canvas.width)
     if tuple(target.shape) != wanted or not torch.isfinite(target).all():
         raise ProgramError(where, got=f"a target of shape {tuple(target.shape)}", wanted=f"finite latents {wanted}")

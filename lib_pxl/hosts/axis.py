@@ -38,7 +38,7 @@ def set_knob(job: Job, knob: str, value: str) -> Job:
     """The job with one knob of every layer set, or of layer 2 alone by `2:0.5`."""
     if not job.control.enabled:
         return job
-    found = re.fullmatch(r"\s*(\d+)\s*:([^,]*)", value)
+    found = re.fullmatch(r"\s*(\d{1,3})\s*:([^,]*)", value)
     which, text = (int(found[1]), found[2]) if found else (None, value)
     program = job.control.program
     if which is not None and not 1 <= which <= len(program.layers):

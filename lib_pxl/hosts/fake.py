@@ -6,7 +6,6 @@ statistics can be checked on it without any weights, and what goes wrong in a re
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -23,6 +22,7 @@ from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 FACTOR = 8
 _TO_LATENT = torch.tensor([[1.0, 0.2, -0.3], [-0.4, 1.0, 0.1], [0.2, -0.5, 1.0], [0.6, 0.6, 0.6]])  # (4, 3)
 Denoise = Callable[[Tensor, Tensor], Tensor]
+_LEAST = 1e-6  # a sigma whose square float32 still holds apart from nothing
 
 
 @dataclass
@@ -179,7 +179,7 @@ def ideal(data: Tensor) -> Denoise:
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         distance = torch.cdist(x.flatten(1), data.flatten(1)) ** 2  # (B, M)
-        weight = (-distance / (2 * sigma[:, None] ** 2 + math.ulp(0.0))).softmax(1)
+        weight = (-distance / (2 * sigma[:, None].clamp_min(_LEAST) ** 2)).softmax(1)
         return (weight @ data.flatten(1)).view_as(x)
 
     return denoise

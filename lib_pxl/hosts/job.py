@@ -9,8 +9,7 @@ from typing import Any
 
 from lib_pxl.control.program import KNOBS as PROGRAM_KNOBS
 from lib_pxl.control.program import Program, read_json
-from lib_pxl.errors import ProgramError
-from lib_pxl.knobs import Flag, Knob, one_of, parse_group
+from lib_pxl.knobs import Flag, Knob, parse_group
 
 
 @dataclass(frozen=True)
@@ -27,17 +26,13 @@ class ControlKnob(Knob):
 
     def parse(self, value: Any, where: str) -> Control:
         """The program, and whether it is used."""
-        if not isinstance(value, Mapping):
-            raise ProgramError(where, got=value, wanted='a dictionary such as {"enabled": true, "layers": []}')
-        for key in value:
-            if key != "enabled" and key not in PROGRAM_KNOBS:
-                known = one_of(["enabled", *PROGRAM_KNOBS], key)
-                raise ProgramError(f"{where}.{str(key)[:80]}", got=value[key], wanted=f"no such key, but {known}")
-        program = Program.parse({key: value[key] for key in value if key != "enabled"})
-        enabled = value.get("enabled", bool(program.layers))
-        return Control(Flag("enabled", "On", "").parse(enabled, f"{where}.enabled"), program)
+        values = parse_group({"enabled": ENABLED, **PROGRAM_KNOBS}, value, where)
+        enabled = values.pop("enabled")
+        program = Program(**values)
+        return Control(enabled if "enabled" in value else bool(program.layers), program)
 
 
+ENABLED = Flag("enabled", "On", "whether the layers act")
 SWITCHES: dict[str, Knob] = {
     "control": ControlKnob("control", "Control", "maps blended into the picture while it forms", Control()),
     "nokens": Flag("nokens", "Nokens", "bred words, as <noken:NAME> in the prompt", True),

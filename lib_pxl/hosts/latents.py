@@ -27,7 +27,10 @@ class Latents:
         content = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).cpu().contiguous().numpy().tobytes()
         key = (vae.key, hashlib.sha256(content + repr(tuple(pixels.shape)).encode()).hexdigest())
         if key not in self._targets:
-            self._targets[key] = vae.encode(pixels).detach().float().clone()
+            target = vae.encode(pixels).detach().float().clone()
+            if not target.isfinite().all():
+                return target  # the program refuses it, and the next try may do better
+            self._targets[key] = target
             while len(self._targets) > _KEPT:
                 self._targets.popitem(last=False)
         self._targets.move_to_end(key)

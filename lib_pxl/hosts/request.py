@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from PIL import Image
 
@@ -22,8 +23,8 @@ KNOBS: dict[str, Knob] = {
     "sampler": Knob("sampler", "Sampler", "how the noise is taken away", next(iter(SAMPLERS)),
                     choices={name: Choice(name, "", sampler) for name, sampler in SAMPLERS.items()}),
     "steps": Knob("steps", "Steps", "in how many steps", 20, 1, 150, whole=True),
-    "cfg": Knob("cfg", "CFG scale", "how closely the prompt is followed; 1 does not look at the negative prompt", 7.0, 1, 30),
-    "seed": Knob("seed", "Seed", "the same seed gives the same picture; -1 draws one", -1, -1, LARGEST_SEED, whole=True),
+    "cfg": Knob("cfg", "CFG scale", "how closely the prompt is followed; 1 leaves the negative prompt out", 7.0, 1, 30),
+    "seed": Knob("seed", "Seed", "the same seed, the same picture; -1 draws one", -1, -1, LARGEST_SEED, whole=True),
     "width": Knob("width", "Width", "in pixels", 512, 64, 2048, whole=True),
     "height": Knob("height", "Height", "in pixels", 512, 64, 2048, whole=True),
     "batch": Knob("batch", "Batch size", "how many pictures at once, each with the next seed", 1, 1, 16, whole=True),
@@ -32,7 +33,7 @@ KNOBS: dict[str, Knob] = {
     "hires_steps": Knob("hires_steps", "Hires steps", "0 is as many as in the first pass", 0, 0, 150, whole=True),
 }  # fmt: skip
 _KEYS = {"Steps": "steps", "Sampler": "sampler", "CFG scale": "cfg", "Seed": "seed", "Denoising strength": "denoise",
-         "Hires upscale": "hires", "Hires steps": "hires_steps"}  # fmt: skip
+         "Hires upscale": "hires", "Hires steps": "hires_steps", "Width": "width", "Height": "height"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Request:
         for name in ("width", "height"):
             if values[name] % factor:
                 raise ProgramError(name, got=values[name], wanted=f"a multiple of {factor}")
+        fewest = min(self.steps, self.hires_steps or self.steps if self.hires > 1 else self.steps)
+        if (self.image is not None or self.hires > 1) and int(fewest * self.denoise) < 1:
+            raise HostError(
+                "denoising strength", got=self.denoise, wanted=f"at least {1 / fewest:.2g} at {fewest} steps"
+            )
         if self.mask is not None and self.image is None:
             raise HostError("mask", got="no picture", wanted="a picture that the mask belongs to")
         if values["seed"] < 0:
@@ -91,14 +97,18 @@ class Request:
 
     @classmethod
     def of(cls, info: Infotext) -> Request:
-        """The request behind an infotext, A1111's too; what this host does not know stays at its default."""
-        values: dict[str, object] = {}
-        settings = dict(info.settings)
+        """The request behind an infotext; what that does not say, or this host does not know, stays at its default."""
+        return cls(info.prompt, info.negative, **cls.told(info))
+
+    @staticmethod
+    def told(info: Infotext) -> dict[str, Any]:
+        """The numbers and names that an infotext speaks of, A1111's too."""
+        values, settings = {}, dict(info.settings)
         if settings.get("Schedule type", "Automatic") != "Automatic":  # A1111 from 1.9 on
             settings["Sampler"] = f"{settings.get('Sampler')} {settings['Schedule type']}"
-        width, _, height = settings.get("Size", "").partition("x")
-        given = {name: settings[key] for key, name in _KEYS.items() if key in settings} | {"width": width, "height": height}
-        for name, text in given.items():
-            with contextlib.suppress(ValueError, ProgramError):
+        settings["Width"], _, settings["Height"] = settings.get("Size", "").partition("x")
+        for key, name in _KEYS.items():
+            with contextlib.suppress(KeyError, ValueError, ProgramError):
+                text = settings[key]
                 values[name] = KNOBS[name].parse(text if name == "sampler" else float(text), name)
-        return replace(cls(info.prompt, info.negative), **values)  # type: ignore[arg-type]  # each knob keeps its type
+        return values

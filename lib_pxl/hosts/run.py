@@ -136,7 +136,7 @@ class Run:
             self._give_up(f"pxl failed: got {type(problem).__name__}: {problem}, wanted a picture with pxl")
 
     def _give_up(self, sentence: str) -> None:
-        self.problem = " ".join(sentence.split())[:500]
+        self.problem = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(sentence.split()))[:500]
         self.guests.clear()
         self.report(self.problem)
 

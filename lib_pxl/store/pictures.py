@@ -18,7 +18,7 @@ MAX_SIDE = 16_384
 MAX_PIXELS = 64 * 1024 * 1024
 MAX_COUNTED = 8 * 1024 * 1024  # bytes; counting frames walks through the file, and there may be millions
 LIMITS = "1 to 16,384 pixels a side and at most 64 megapixels"
-ORIENTATION, BITS_PER_SAMPLE, PHOTOMETRIC = 0x0112, 258, 262
+ORIENTATION, BITS_PER_SAMPLE, PHOTOMETRIC, TILE_WIDTH, TILE_HEIGHT = 0x0112, 258, 262, 322, 323
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -122,9 +122,11 @@ def _announced(stream: BinaryIO, what: str) -> Kind:
 
 
 def _judge(image: Image.Image, stream: BinaryIO, what: str) -> None:
-    width, height = image.size
-    if max(width, height) > MAX_SIDE or not 0 < width * height <= MAX_PIXELS:
-        raise ImageError(what, got=Words(f"a picture of {width}x{height} pixels"), wanted=LIMITS)
+    tags = getattr(image, "tag_v2", {})
+    tile = tags.get(TILE_WIDTH, 1), tags.get(TILE_HEIGHT, 1)  # a TIFF of one pixel may lie in a tile of a gigabyte
+    for part, (width, height) in (("a picture", image.size), ("a tile", tile)):
+        if max(width, height) > MAX_SIDE or not 0 < width * height <= MAX_PIXELS:
+            raise ImageError(what, got=Words(f"{part} of {width}x{height} pixels"), wanted=LIMITS)
     # An MPO is a JPEG with further views behind the photo, as many telephones write it.
     if image.format != "MPO" and getattr(image, "is_animated", False):
         got, parts = ("a document", "pages") if image.format == "TIFF" else ("an animation", "frames")

@@ -1,0 +1,32 @@
+"""The command line: `python -m lib_pxl COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lib_pxl import __version__, doctor
+from lib_pxl.errors import PxlError
+from lib_pxl.studio import command as studio
+
+COMMANDS = {"studio": studio, "doctor": doctor}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; an error that the user can put right is one line, and the exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m lib_pxl", description="pxl: control, nokens and taste")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.HELP))
+    given = parser.parse_args(arguments)
+    try:
+        return COMMANDS[given.command].run(given)
+    except PxlError as problem:
+        print(f"pxl: {problem}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

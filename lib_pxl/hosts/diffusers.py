@@ -1,0 +1,274 @@
+"""Any SD1, SD2 or SDXL pipeline of diffusers as a host, with nothing of it patched.
+
+Each pass runs in a sibling: a pipeline of the same parts whose scheduler shows every model output to pxl first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from lib_pxl.control import Region
+from lib_pxl.errors import HostError
+from lib_pxl.hosts.base import Guest, Pass, Vae
+from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.request import Request
+from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+from lib_pxl.hosts.sampler import Levels, scheduler_class, watched
+from lib_pxl.hosts.watch import OnStep, Watch
+from lib_pxl.hosts.word import Words
+from lib_pxl.store.folders import data_folder
+
+Size = tuple[int, int]
+_TASKS = {"txt2img": "Pipeline", "img2img": "Img2ImgPipeline", "inpaint": "InpaintPipeline"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one request gave."""
+
+    pictures: list[Image.Image]
+    infotexts: list[str]
+    seeds: list[int]
+    latents: Tensor  # (B, C, H, W) of the last pass
+    problem: str | None
+    interrupted: bool
+
+
+class DiffusersHost:
+    """A pipeline, and what pxl needs of it. One request at a time."""
+
+    name = "diffusers"
+
+    def __init__(
+        self,
+        pipe: Any,
+        data: Path | None = None,
+        *,
+        model: str = "",
+        readable: Sequence[Path] | None = None,
+        credentials: Mapping[str, str] | None = None,
+    ) -> None:
+        self.pipe, self.readable, self.credentials = pipe, readable, credentials
+        self.data = data_folder(data)
+        self.model = model or Path(str(pipe.config.get("_name_or_path") or "diffusers")).name
+        self.desk = Desk(self.data)
+        self.guests: list[Guest] = []
+        self._words = Words()
+        self._busy = threading.Lock()
+
+    def vae(self) -> Vae:
+        """The pipeline's VAE, named by the first and last weights of its encoder."""
+        part = self.pipe.vae
+        edges = [each.weight for each in (part.encoder.conv_in, part.encoder.conv_out) if not each.weight.is_meta]
+        digest = hashlib.sha256(b"".join(edge.detach().float().cpu().numpy().tobytes() for edge in edges)).hexdigest()
+        return Vae(f"{id(part)}|{digest}", self.factor, int(part.config.latent_channels), self.encode)
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent."""
+        return int(self.pipe.vae_scale_factor)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models run, which is not where they lie while they are offloaded."""
+        return torch.device(self.pipe._execution_device)  # noqa: SLF001  (diffusers has no public name for it)
+
+    @torch.no_grad()
+    def encode(self, pixels: Tensor) -> Tensor:
+        """The mean of the posterior, scaled as the pipelines scale it."""
+        part, config = self.pipe.vae, self.pipe.vae.config
+        usual = part.dtype
+        upcast = usual == torch.float16 and config.force_upcast
+        if upcast:  # as the pipelines do: some overflow in float16
+            part.to(torch.float32)
+        try:
+            mean = part.encode((pixels * 2 - 1).to(self.device, part.dtype)).latent_dist.mode().float()
+        finally:
+            if upcast:
+                part.to(usual)
+        middle, spread = (getattr(config, name, None) for name in ("latents_mean", "latents_std"))
+        if middle is not None and spread is not None:
+            mean = (mean - mean.new_tensor(middle)[:, None, None]) / mean.new_tensor(spread)[:, None, None]
+        return torch.as_tensor((mean - (getattr(config, "shift_factor", None) or 0)) * config.scaling_factor)
+
+    def preview(self, denoised: Tensor) -> list[Image.Image]:
+        """A small picture of each clean estimate (B, C, H, W), a pixel for a latent."""
+        matrix, bias = (each.to(denoised.device) for each in self.desk.latents.rgb(self.vae()))
+        rgb = torch.einsum("bchw,cr->bhwr", denoised.float(), matrix) + bias
+        values = ((rgb / 2 + 0.5).nan_to_num(0.5).clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+        return [Image.fromarray(each) for each in values]
+
+    def widths(self) -> Mapping[str, int]:
+        """The text encoders by their letters: `l` for SD1, `h` for SD2, `l` and `g` for SDXL."""
+        return {letter: int(encoder.config.hidden_size) for letter, (_, _, encoder) in self._encoders().items()}
+
+    def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
+        """Teach our copies of the tokenizers a word; the encoders are lent its vectors until `forget`."""
+        self._words.add(name, vectors, self._encoders())
+
+    def forget(self) -> None:
+        """Take back every word that `embed` made."""
+        self._words.clear()
+
+    @property
+    def tokenizers(self) -> Mapping[str, Any]:
+        """Those of the tokenizers that know words of ours, by their names among the parts."""
+        return self._words.tokenizers
+
+    def sibling(self, task: str, scheduler: Any) -> Any:
+        """A pipeline for `txt2img`, `img2img` or `inpaint`, of the same parts but with another scheduler."""
+        parts = self.pipe.components
+        family = "StableDiffusionXL" if "text_encoder_2" in parts else "StableDiffusion"
+        kind = getattr(diffusers, family + _TASKS[task])
+        needed, optional = kind._get_signature_keys(kind)  # noqa: SLF001  (what `components` itself goes by)
+        parts = {**parts, "scheduler": scheduler}
+        more = {name: self.pipe.config[name] for name in optional if name in self.pipe.config}
+        if "add_watermarker" in optional:
+            more["add_watermarker"] = getattr(self.pipe, "watermark", None) is not None
+        if task != "inpaint" and self.pipe.unet.config.in_channels != self.pipe.vae.config.latent_channels:
+            raise HostError("checkpoint", got="one made for inpainting", wanted="a picture and a mask with it")
+        made = kind(**{name: parts.get(name) for name in needed}, **more)
+        made.set_progress_bar_config(disable=True)
+        return made
+
+    def generate(
+        self,
+        request: Request,
+        job: Any = None,
+        *,
+        tab: str = "",
+        on_step: OnStep | None = None,
+        stop: threading.Event | None = None,
+    ) -> Made:
+        """The pictures of one request; `stop`, once set, ends it after the step under way."""
+        told: dict[str, str] = {}
+        run = Run(self, self.desk.latents, self.desk.maps, lambda sentence: told.update({ERROR_KEY: sentence}))
+        with self._busy:
+            try:
+                request = request.checked(self.factor)
+                run.start(job)
+                run.guests += self.guests if run.problem is None else []
+                sitting = Sitting(self, request, run, on_step, stop or threading.Event())
+                pictures = sitting.draw()
+            finally:
+                self.forget()
+                self.desk.finish(tab or request.kind, run.problem)
+        if run.text and run.problem is None:
+            told = {KEY: run.text}
+        texts = [request.infotext(seed, self.model, told) for seed in request.seeds]
+        return Made(pictures, texts, request.seeds, sitting.latents, run.problem, sitting.stop.is_set())
+
+    def _encoders(self) -> dict[str, tuple[str, Any, Any]]:
+        """By its letter, each encoder with its tokenizer and that one's name among the parts."""
+        parts, found = self.pipe.components, {}
+        for end in ("", "_2"):
+            encoder = parts.get(f"text_encoder{end}")
+            if encoder is not None:
+                letter = "g" if end else "l" if encoder.config.hidden_act == "quick_gelu" else "h"
+                found[letter] = (f"tokenizer{end}", parts[f"tokenizer{end}"], encoder)
+        return found
+
+
+class Sitting:
+    """One request under way: its passes, one after the other."""
+
+    def __init__(
+        self, host: DiffusersHost, request: Request, run: Run, on_step: OnStep | None, stop: threading.Event
+    ) -> None:
+        self.host, self.request, self.run, self.on_step, self.stop = host, request, run, on_step, stop
+        self.latents = torch.zeros(0)
+        # One for each picture, on the CPU, so that neither the batch nor the device changes a picture.
+        self.generators = [torch.Generator("cpu").manual_seed(seed) for seed in request.seeds]
+
+    def draw(self) -> list[Image.Image]:
+        """The finished pictures."""
+        asked, size = self.request, (self.request.width, self.request.height)
+        if asked.image is None:
+            pictures = self._sample("txt2img", "txt2img", size, asked.steps, {})
+        elif asked.mask is None:
+            picture = ImageOps.fit(asked.image.convert("RGB"), size, Image.Resampling.LANCZOS)
+            pictures = self._sample("img2img", "img2img", size, asked.steps, {"image": [picture] * asked.batch})
+        else:
+            pictures = self._sample("img2img", "inpaint", size, asked.steps, self._masked(size))
+        if asked.hires <= 1 or self.stop.is_set():
+            return pictures
+        step = self.host.factor
+        larger = (round(size[0] * asked.hires / step) * step, round(size[1] * asked.hires / step) * step)
+        side = (larger[1] // step, larger[0] // step)
+        start = torch.nn.functional.interpolate(self.latents.float(), side, mode="bicubic").to(self.latents.dtype)
+        return self._sample("hires", "img2img", larger, asked.hires_steps or asked.steps, {"image": start})
+
+    def _masked(self, size: Size) -> dict[str, Any]:
+        asked = self.request
+        assert asked.image is not None and asked.mask is not None
+        picture, mask = asked.image.convert("RGB"), ImageOps.fit(asked.mask.convert("L"), asked.image.size)
+        if asked.padding is not None:
+            return {"image": picture, "mask_image": mask, "padding_mask_crop": asked.padding}
+        fitted = [ImageOps.fit(each, size, Image.Resampling.LANCZOS) for each in (picture, mask)]
+        return {"image": [fitted[0]] * asked.batch, "mask_image": fitted[1]}
+
+    def _sample(self, kind: str, task: str, size: Size, steps: int, given: dict[str, Any]) -> list[Image.Image]:
+        asked, host, device = self.request, self.host, self.host.device
+        watch = Watch(self.run, kind, self.on_step, self.stop)
+        base, options = scheduler_class(asked.sampler, host.pipe.scheduler)
+        scheduler = watched(base, watch.see, watch.see_noise).from_config(host.pipe.scheduler.config, **options)
+        pipe = host.sibling(task, scheduler)
+        calls = self._calls(pipe, steps, None if task == "txt2img" else asked.denoise)
+        shape = (asked.batch, int(pipe.vae.config.latent_channels), size[1] // host.factor, size[0] // host.factor)
+        dtype = pipe.unet.dtype
+
+        def stage(levels: Levels) -> Pass:
+            mask, region = _mask(pipe, size, host.factor, given)
+            return Pass(kind, shape, levels.schedule, asked.seeds, device, dtype, mask, region)
+
+        watch.begin(scheduler, calls, asked.batch, stage)
+        pipe.register_modules(**host.tokenizers)
+        if task != "img2img":
+            given = {**given, "height": size[1], "width": size[0]}
+        if task == "txt2img" or (task == "inpaint" and asked.denoise == 1):
+            noise = randn_tensor(shape, generator=self.generators, device=device, dtype=dtype)
+            given = {**given, "latents": watch.see_noise(noise)}
+        if task != "txt2img":
+            given = {**given, "strength": asked.denoise}
+        result = pipe(
+            **given, **watch.prompts(pipe, asked), num_inference_steps=steps, guidance_scale=asked.cfg,
+            generator=self.generators, callback_on_step_end=watch.after,
+            callback_on_step_end_tensor_inputs=watch.tensors(pipe),
+        )  # fmt: skip
+        self.latents = watch.latents
+        return list(result.images)
+
+    def _calls(self, pipe: Any, steps: int, denoise: float | None) -> int:
+        """How many model calls the pass will make; the scheduler's timesteps are set as the pipeline will set them."""
+        device = self.host.device
+        try:
+            pipe.scheduler.set_timesteps(steps, device=device)
+        except ValueError as problem:  # such as LCM at more steps than it was distilled for
+            wanted = f"what diffusers takes: {problem}"
+            raise HostError(f"steps with {self.request.sampler}", got=steps, wanted=wanted) from None
+        return len(pipe.scheduler.timesteps if denoise is None else pipe.get_timesteps(steps, denoise, device)[0])
+
+
+def _mask(pipe: Any, size: Size, factor: int, given: Mapping[str, Any]) -> tuple[Tensor | None, Region | None]:
+    """Where an inpainting pass may change the latents (1, 1, H, W), and the part of the picture that it redraws."""
+    mask, (width, height) = given.get("mask_image"), size
+    if mask is None:
+        return None, None
+    if given.get("padding_mask_crop") is None:
+        grey, region = pipe.mask_processor.preprocess(mask, height, width), None
+    else:
+        box = pipe.mask_processor.get_crop_region(mask, width, height, pad=given["padding_mask_crop"])
+        grey = pipe.mask_processor.preprocess(mask, height, width, resize_mode="fill", crops_coords=box)
+        region = Region(tuple(box), mask.size)
+    return torch.nn.functional.interpolate(grey, (height // factor, width // factor)), region
