@@ -44,11 +44,11 @@ class Latents:
 
 
 def _fit(vae: Vae) -> tuple[Tensor, Tensor]:
-    colours = torch.tensor(list(itertools.product((0.0, 0.5, 1.0), repeat=3)))  # (27, 3)
+    colours = torch.tensor([*itertools.product((0.0, 1.0), repeat=3), (0.5, 0.5, 0.5)])  # (9, 3)
     side = _FLAT * vae.factor
     middle = slice(_FLAT // 2 - 1, _FLAT // 2 + 1)
     flats = [colour[None, :, None, None].expand(1, 3, side, side) for colour in colours]
-    found = torch.cat([vae.encode(flat)[..., middle, middle].mean((-2, -1)).float().cpu() for flat in flats])  # (27, C)
-    known = torch.cat([found, torch.ones(len(found), 1)], 1)  # (27, C+1)
+    found = torch.cat([vae.encode(flat)[..., middle, middle].mean((-2, -1)).float().cpu() for flat in flats])  # (9, C)
+    known = torch.cat([found, torch.ones(len(found), 1)], 1)  # (9, C+1)
     answer = torch.linalg.lstsq(known, colours * 2 - 1, driver="gelsd").solution  # (C+1, 3)
     return answer[:-1], answer[-1]

@@ -182,7 +182,7 @@ class Hooks:
 
     def before_sampling(self, p: Any, noise: Tensor) -> None:
         """Prepare a pass. Forge calls this twice for hires; the second replaces the first."""
-        run = _run_of(p)
+        run = _acting(p)
         if run is None:
             return
         with run.stepping_aside():
@@ -195,7 +195,7 @@ class Hooks:
 
     def on_cfg_denoiser(self, params: Any) -> None:
         """Remember sigma and x; swap the conditionings."""
-        run = _run_of(params.denoiser.p)
+        run = _acting(params.denoiser.p)
         self.call = None
         if run is None:
             return
@@ -219,12 +219,12 @@ class Hooks:
             return
         with call.run.stepping_aside():  # A1111 1.10.1, DDIM, DDIM CFG++, PLMS, UniPC: sigma is a timestep, x is eps
             real = _sigma(call.denoiser.inner_model.inner_model.alphas_cumprod, sigma)
-            alpha = (1 / (1 + real**2).sqrt())[:, None, None, None].to(x.dtype)
-            spread = real[:, None, None, None].to(x.dtype) * alpha
-            denoised = (x - spread * params.x) / alpha
+            alpha = (1 / (1 + real**2).sqrt())[:, None, None, None]
+            spread = real[:, None, None, None] * alpha
+            denoised = (x.float() - spread * params.x.float()) / alpha
             edited = call.run.estimate(denoised, real)
             if edited is not denoised:
-                params.x = (x - alpha * edited) / spread
+                params.x = ((x.float() - alpha * edited) / spread).to(params.x.dtype)
 
     def finish(self, p: Any, tab: str) -> None:
         """The job is done: nothing of it stays."""
@@ -325,6 +325,12 @@ def _run_of(p: Any) -> Run | None:
     """The job's own run; a copy of the job (X/Y/Z, ADetailer) carries the attribute, but not the right to it."""
     owner, run = getattr(p, "pxl_run", None) or (None, None)
     return run if owner == id(p) else None
+
+
+def _acting(p: Any) -> Run | None:
+    """The job's own run, while there is something to do."""
+    run = _run_of(p)
+    return run if run is not None and run.active else None
 
 
 def _tell(p: Any, sentence: str) -> None:
