@@ -506,27 +506,27 @@
             keys[index].ease = names[(names.indexOf(keys[index].ease) + 1) % names.length];
         });
 
-        canvas.onpointerdown = (event) => {
+        node.onpointerdown = (event) => {
             if (event.button || !curve) return;
             const { near, u, v } = spotOf(event);
             if (near < 0) born = event.timeStamp;
             held = near < 0 ? add(u, v) : near;
             if (held < 0) return;
             event.preventDefault();
-            canvas.setPointerCapture(event.pointerId);
+            node.setPointerCapture(event.pointerId);
             dots.children[held].focus();
         };
-        canvas.onpointermove = (event) => {
+        node.onpointermove = (event) => {
             if (held < 0) return;
             const { u, v } = spotOf(event);
             move(held, u, v);
         };
-        canvas.onpointerup = canvas.onpointercancel = () => { held = -1; };
-        canvas.ondblclick = (event) => {
+        node.onpointerup = node.onpointercancel = () => { held = -1; };
+        node.ondblclick = (event) => {
             const { near } = spotOf(event);
             if (near >= 0 && event.timeStamp - born > 600) remove(near);  // two clicks that made a key keep it
         };
-        canvas.onkeydown = (event) => {
+        node.onkeydown = (event) => {
             const index = [...dots.children].indexOf(event.target);
             if (index < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
             const step = event.shiftKey ? 0.1 : 0.01;

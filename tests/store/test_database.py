@@ -324,7 +324,8 @@ def test_damage_found_later_is_kept_once_for_each_opening(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4096 * 2 :] = b"\xff" * (len(data) - 4096 * 2)
     path.write_bytes(data)
-    for _ in range(3):
+    for hour in range(3):
+        os.utime(path, (3600 * hour, 3600 * hour))
         for use in (lambda: names(database), lambda: insert(database, "cat")):
             with pytest.raises(StoreError, match=r"a copy of this one is kept as pxl\.damaged-"):
                 use()

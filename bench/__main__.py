@@ -1,0 +1,31 @@
+"""`python -m bench` measures, and prints the figures; nothing is stored."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+
+import torch
+
+from bench.cost import cost
+from bench.statistics import deviation, distance
+
+
+def show(title: str | None, rows: Iterable[list[str]]) -> None:
+    """A table with its title, each column as wide as it needs to be."""
+    cells = list(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    print(f"\n{title}\n")
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def main() -> None:
+    """Every table in turn."""
+    print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    for table in (deviation, distance, cost):
+        show(table.__doc__, table())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The desk: what outlives a job, opened when it is first needed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lib_pxl.hosts.desk import Desk
+from tests.control.stage import PICTURE
+
+
+def test_nothing_is_written_until_something_is_kept(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "data")
+    assert desk.maps.folder == tmp_path / "data" / "maps"
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_is_kept_lies_in_the_data_folder_and_is_found_by_the_next_desk(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "data")
+    name = desk.maps.adopt(PICTURE)
+    desk.presets.save("mine", '{"layers":[]}')
+    again = Desk(tmp_path / "data")
+    assert again.maps.adopt(name) == name
+    assert again.presets.names() == ["mine"]
+    assert {path.name for path in (tmp_path / "data").iterdir()} >= {"maps", "pxl.sqlite"}
+
+
+def test_each_shelf_is_opened_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    assert desk.maps is desk.maps and desk.presets is desk.presets and desk.latents is desk.latents
+
+
+def test_every_tab_remembers_how_its_own_last_job_ended(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    assert desk.status("txt2img") == (0, None)
+    desk.finish("txt2img", "a problem")
+    desk.finish("img2img", None)
+    assert (desk.status("txt2img"), desk.status("img2img")) == ((1, "a problem"), (1, None))
+    desk.finish("txt2img", None)
+    assert desk.status("txt2img") == (2, None)
+
+
+def test_no_job_is_lost_where_many_end_at_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: desk.finish("txt2img", str(i)), range(400)))
+    assert desk.status("txt2img")[0] == 400
+
+
+def test_no_two_desks_share_a_key_and_none_is_short(tmp_path: Path) -> None:
+    keys = {Desk(tmp_path).key for _ in range(50)}
+    assert len(keys) == 50 and min(map(len, keys)) >= 32

@@ -1,0 +1,107 @@
+"""Jobs: the one dictionary, read from the API, the panel and the infotext, and written back as short as it can be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib_pxl.control import Program
+from lib_pxl.errors import ProgramError
+from lib_pxl.hosts.job import SWITCHES, Control, Job
+from tests.control.stage import layer, told
+from tests.control.test_program import programs
+
+controls = st.tuples(programs, st.fixed_dictionaries({}, optional={"enabled": st.booleans()})).map(
+    lambda both: both[0] | both[1]
+)
+jobs = st.fixed_dictionaries({}, optional={"control": controls, "nokens": st.booleans(), "record": st.booleans()})
+
+
+def refusal(data: Any) -> ProgramError:
+    with pytest.raises(ProgramError) as caught:
+        Job.parse(data)
+    assert told(caught.value)
+    return caught.value
+
+
+@settings(max_examples=40)
+@given(jobs)
+def test_what_is_formatted_parses_to_the_same_job(data: dict[str, Any]) -> None:
+    job = Job.parse(data)
+    assert Job.parse(job.format()) == job == Job.parse(json.dumps(data))
+    assert Job.parse(job.format()).format() == job.format()
+
+
+@settings(max_examples=40)
+@given(jobs)
+def test_a_job_s_control_is_the_program_that_it_names(data: dict[str, Any]) -> None:
+    job, given = Job.parse(data), dict(data.get("control", {}))
+    enabled = given.pop("enabled", bool(given.get("layers")))
+    assert job.control == Control(enabled, Program.parse(given))
+
+
+def test_the_usual_job_and_the_empty_text_are_one() -> None:
+    usual = {"control": {"enabled": False, "layers": [], "inner": False}, "nokens": True, "record": False}
+    same: list[Any] = [None, "", {}, "{}", {"control": {}}, usual, json.dumps(usual)]
+    for data in same:
+        assert Job.parse(data) == Job()
+    assert Job().format() == ""
+    assert {name: knob.default for name, knob in SWITCHES.items()} == vars(Job())
+
+
+@pytest.mark.parametrize("enabled", [True, False, None])
+def test_control_without_its_switch_is_on_where_there_are_layers(enabled: bool | None) -> None:
+    switch = {} if enabled is None else {"enabled": enabled}
+    assert Job.parse({"control": {"layers": [layer()], **switch}}).control.enabled is (enabled is not False)
+    assert Job.parse({"control": {"layers": [], **switch}}).control.enabled is (enabled is True)
+
+
+def test_switched_off_control_keeps_its_layers() -> None:
+    job = Job.parse({"control": {"enabled": False, "layers": [layer(strength=0.7)]}})
+    assert Job.parse(job.format()) == job
+    assert len(job.control.program.layers) == 1 and not job.control.enabled
+
+
+def test_another_program_changes_nothing_but_the_program() -> None:
+    job = Job.parse({"control": {"enabled": False, "layers": [layer()]}, "nokens": False, "record": True})
+    other = Program.parse({"layers": [layer(strength=1)], "inner": True})
+    changed = job.with_program(other)
+    assert changed == Job(Control(False, other), nokens=False, record=True)
+    assert changed.with_program(job.control.program) == job
+
+
+MISTAKES: list[tuple[Any, str, str]] = [
+    ({"controll": {}}, "controll", "did you mean 'control'?"),
+    ({"layers": []}, "layers", "control, nokens or record"),
+    ({"control": {"enable": True}}, "control.enable", "did you mean 'enabled'?"),
+    ({"control": {"colour": 1}}, "control.colour", "enabled, layers or inner"),
+    ({"control": {"enabled": 1}}, "control.enabled", "true or false"),
+    ({"control": {"enabled": None}}, "control.enabled", "true or false"),
+    ({"control": {"layers": "all"}}, "control.layers", "at most 8 layers"),
+    ({"control": {"layers": [layer()] * 9}}, "control.layers", "at most 8 layers"),
+    ({"control": {"layers": [layer(strength="0:a")]}}, "layers[0].strength", "keyframes"),
+    ({"control": {"enabled": False, "layers": [layer(), {}]}}, "layers[1].source", "got None"),
+    ({"control": {"inner": "no"}}, "control.inner", "true or false"),
+    ({"control": None}, "control", "a dictionary"),
+    ({"control": []}, "control", "a dictionary"),
+    ({"control": "on"}, "control", "a dictionary"),
+    ({"nokens": 1}, "nokens", "true or false"),
+    ({"record": "true"}, "record", "true or false"),
+    ([], "program", "a dictionary"),
+    (True, "program", "a dictionary"),
+    (b"{}", "program", "a dictionary"),
+    ("{", "program", "JSON"),
+    ("[" * 10 * 2**20, "program", "a flat list of layers"),
+    ('{"record": NaN}', "record", "true or false"),
+]
+
+
+@pytest.mark.parametrize(("data", "field", "wanted"), MISTAKES, ids=lambda each: str(each)[:40])
+def test_a_mistake_is_named_where_it_stands(data: Any, field: str, wanted: str) -> None:
+    problem = refusal(data)
+    assert problem.field == field
+    assert wanted in str(problem)
