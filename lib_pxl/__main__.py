@@ -5,12 +5,26 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Protocol
 
+import lib_pxl.studio.command as studio
 from lib_pxl import __version__, doctor
 from lib_pxl.errors import PxlError
-from lib_pxl.studio import command as studio
 
-COMMANDS = {"studio": studio, "doctor": doctor}
+
+class Command(Protocol):
+    """What a command's module has."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Its options."""
+
+    def run(self, given: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+
+
+COMMANDS: dict[str, Command] = {"studio": studio, "doctor": doctor}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -772,6 +772,7 @@ def test_raw_json_is_checked_before_it_counts(editor: Editor) -> None:
     editor.add()
     editor.root.get_by_text("JSON", exact=True).click()
     raw = editor.root.get_by_label("The job as JSON")
+    expect(raw).not_to_have_value("")
     assert json.loads(raw.input_value())["control"]["layers"] == [{"source": {"kind": "image"}}]
     editor.button("Copy JSON").click()
     expect(raw).to_be_focused()

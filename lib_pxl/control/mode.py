@@ -40,9 +40,8 @@ def color(target: Tensor, canvas: Canvas) -> Edit:
     shape = ((target - mean) / deviation).masked_fill(deviation < _FLAT, 0)  # unit deviation; nothing in a flat map
 
     def edit(denoised: Tensor, w: Tensor, level: Level) -> Tensor:
-        middle = denoised.mean((-2, -1), keepdim=True)  # (B, C, 1, 1)
-        rest = denoised - middle
-        spread = rest.square().mean((-2, -1), keepdim=True).sqrt()
+        variance, middle = torch.var_mean(denoised, (-2, -1), correction=0, keepdim=True)  # (B, C, 1, 1)
+        rest, spread = denoised - middle, variance.sqrt()
         rho = (rest * shape).mean((-2, -1), keepdim=True) / spread.clamp_min(_TINY)
         aim = torch.maximum(rho, w)
         w4 = w**4
@@ -50,7 +49,8 @@ def color(target: Tensor, canvas: Canvas) -> Edit:
         goal_spread = torch.lerp(spread, (deviation * level.share).expand_as(spread), w4.expand_as(spread))
         kept = ((1 - aim**2).clamp_min(0) / (1 - rho**2).clamp_min(_TINY)).sqrt()
         kept = kept * goal_spread / spread.clamp_min(_TINY)
-        return goal_middle + kept * rest + (goal_spread * aim - kept * spread * rho) * shape
+        pull = goal_spread * aim - kept * spread * rho
+        return torch.addcmul(torch.addcmul(goal_middle, kept, rest), pull, shape)
 
     return edit
 

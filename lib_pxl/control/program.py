@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from lib_pxl.control.canvas import Canvas, Schedule
-from lib_pxl.control.curve import Curve
 from lib_pxl.control.layer import Layer
 from lib_pxl.control.map import MAPS, pixels, place
 from lib_pxl.control.mode import MODES, Edit, Level, levels
@@ -74,24 +73,22 @@ class Program:
     def prepare(self, canvas: Canvas) -> Plan:
         """All that can fail or is slow, done before the first step: pictures, targets, masks, tables."""
         schedule = Schedule.parse(canvas.sigmas, canvas.device)
-        tracks = []
+        u = torch.linspace(0, 1, (schedule.calls - 1) * _FINE + 1)  # (M,)
+        tracks, strengths = [], torch.zeros(0, len(u))
         for i, layer in enumerate(self.layers):
             curve = layer.curve(canvas.hires)
-            if curve is None:
-                continue
-            layer.refuse_unbuilt(f"layers[{i}]")
-            track = _prepare_layer(layer, curve, canvas, schedule, f"layers[{i}]")
-            if track is not None:
-                tracks.append(track)
-        return Plan(schedule, levels(schedule), tuple(tracks))
+            strength = torch.zeros_like(u) if curve is None else curve(u)
+            if strength.any():
+                tracks.append(_prepare_layer(layer, canvas, f"layers[{i}]"))
+                strengths = torch.cat([strengths, strength[None]])
+        return Plan(schedule, levels(schedule), strengths.to(canvas.device), tuple(tracks))
 
 
 @dataclass(frozen=True)
 class Track:
-    """A layer made ready: its edit, its strength over the schedule, and where it acts."""
+    """A layer made ready: its edit, and where it acts."""
 
     edit: Edit
-    strength: Tensor  # ((N-1) * _FINE + 1,)
     share: Tensor | None  # (1, 1, H, W), or None where it acts everywhere
 
 
@@ -101,6 +98,7 @@ class Plan:
 
     schedule: Schedule
     levels: Tensor  # (N,)
+    strengths: Tensor  # (tracks, (N-1) * _FINE + 1)
     tracks: tuple[Track, ...]
 
     def apply(self, denoised: Tensor, sigma: Tensor) -> Tensor:
@@ -110,8 +108,7 @@ class Plan:
         where = self.schedule.place(sigma)  # (B,)
         level = Level(_read(self.levels, where))
         estimate = denoised.float()
-        for track in self.tracks:
-            w = _read(track.strength, where * _FINE)
+        for track, w in zip(self.tracks, _read(self.strengths, where * _FINE), strict=True):
             edited = torch.where(w > 0, track.edit(estimate, w, level), estimate)
             estimate = edited if track.share is None else torch.lerp(estimate, edited, track.share)
         return estimate.to(denoised.dtype)
@@ -152,11 +149,8 @@ def _naming(field: str) -> Iterator[None]:
         raise ProgramError(field, got=got, wanted=problem.wanted or "a picture that pxl can open") from problem
 
 
-def _prepare_layer(layer: Layer, curve: Curve, canvas: Canvas, schedule: Schedule, where: str) -> Track | None:
-    u = torch.linspace(0, 1, (schedule.calls - 1) * _FINE + 1)  # (M,)
-    strength = curve(u)
-    if not strength.any():
-        return None
+def _prepare_layer(layer: Layer, canvas: Canvas, where: str) -> Track:
+    layer.refuse_unbuilt(where)
     with _naming(f"{where}.source.image"):
         picture = MAPS[layer.map].build(canvas.still(layer.source["image"]))
         target = canvas.encode(pixels(place(picture, layer.fit, canvas))[None])
@@ -166,7 +160,7 @@ def _prepare_layer(layer: Layer, curve: Curve, canvas: Canvas, schedule: Schedul
     if tuple(target.shape) != wanted or not torch.isfinite(target).all():
         raise ProgramError(where, got=f"a target of shape {tuple(target.shape)}", wanted=f"finite latents {wanted}")
     edit = MODES[layer.mode].build(target.detach().to(canvas.device, torch.float32), canvas)
-    return Track(edit, strength.to(canvas.device), share)
+    return Track(edit, share)
 
 
 def _mask_share(layer: Layer, canvas: Canvas) -> Tensor:
@@ -176,8 +170,9 @@ def _mask_share(layer: Layer, canvas: Canvas) -> Tensor:
 
 
 def _read(table: Tensor, where: Tensor) -> Tensor:
-    """A table (M,) at fractional places (B,), as (B, 1, 1, 1)."""
-    left = where.floor().clamp(0, len(table) - 1)
-    right = (left + 1).clamp(max=len(table) - 1)
-    value = torch.lerp(table[left.long()], table[right.long()], where - left)
-    return value[:, None, None, None]
+    """A table (..., M) at fractional places (B,), as (..., B, 1, 1, 1)."""
+    last = table.shape[-1] - 1
+    left = where.floor().clamp(0, last)
+    right = (left + 1).clamp(max=last)
+    value = torch.lerp(table[..., left.long()], table[..., right.long()], where - left)
+    return value[..., None, None, None]

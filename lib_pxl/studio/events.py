@@ -62,8 +62,7 @@ class Events:
         skip = gr.skip()
         shown: list[Any] = []
         try:
-            asked = self.asked(values)
-            for event in self.work.run(self.who(request), self.form.tab, asked, job):
+            for event in self.work.run(self.who(request), self.form.tab, lambda: self.asked(values), job):
                 if isinstance(event, Made):
                     yield self.finished(event)
                     return

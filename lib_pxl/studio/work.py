@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,8 @@ class Work:
 
     def __init__(self, host: DiffusersHost) -> None:
         self.host = host
-        self._stops: dict[str, threading.Event] = {}
+        self._waiting: dict[str, list[threading.Event]] = {}
+        self._running: list[tuple[str, threading.Event]] = []
         self._lock = threading.Lock()
 
     @property
@@ -45,24 +46,22 @@ class Work:
     def await_turn(self, who: str) -> None:
         """A job is about to wait for its turn; from now on it can be stopped."""
         with self._lock:
-            self._stops[who] = threading.Event()
+            self._waiting.setdefault(who, []).append(threading.Event())
 
     def stop(self, who: str) -> None:
-        """Stop this browser's job after the step under way, or before it has begun."""
+        """Stop this browser's jobs: after the step under way, or before they have begun."""
         with self._lock:
-            if who in self._stops:
-                self._stops[who].set()
+            for stop in [*self._waiting.get(who, []), *(stop for owner, stop in self._running if owner == who)]:
+                stop.set()
 
     def stop_all(self) -> None:
         """Stop everything: the studio closes."""
-        with self._lock:
-            for stop in self._stops.values():
-                stop.set()
+        for who in {*self._waiting, *(owner for owner, _ in self._running)}:
+            self.stop(who)
 
-    def run(self, who: str, tab: str, request: Request, job: str) -> Iterator[Progress | Made]:
+    def run(self, who: str, tab: str, ask: Callable[[], Request], job: str) -> Iterator[Progress | Made]:
         """Progress as it comes, and at last what was made; nothing where it was stopped while it waited."""
-        with self._lock:
-            stop = self._stops.setdefault(who, threading.Event())
+        stop = self._begin(who)
         events: queue.SimpleQueue[Progress | Made | BaseException] = queue.SimpleQueue()
         clock = Clock()
 
@@ -73,7 +72,7 @@ class Work:
 
         def work() -> None:
             try:
-                events.put(self.host.generate(request, job, tab=tab, on_step=on_step, stop=stop))
+                events.put(self.host.generate(ask(), job, tab=tab, on_step=on_step, stop=stop))
             except BaseException as problem:  # noqa: BLE001  (raised again where it is waited for)
                 events.put(problem)
 
@@ -87,8 +86,16 @@ class Work:
             if thread.ident is not None:
                 thread.join()
             with self._lock:
-                if self._stops.get(who) is stop:
-                    del self._stops[who]
+                self._running.remove((who, stop))
+
+    def _begin(self, who: str) -> threading.Event:
+        with self._lock:
+            waiting = self._waiting.pop(who, [])
+            stop = waiting.pop(0) if waiting else threading.Event()
+            if waiting:
+                self._waiting[who] = waiting
+            self._running.append((who, stop))
+        return stop
 
 
 class Clock:

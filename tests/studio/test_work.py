@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 PIPE = tiny.sd1("v_prediction")
 
 
-def ask(steps: int = 3, **more: Any) -> Request:
-    return Request("a star", steps=steps, width=64, height=64, seed=1, **more)
+def ask(steps: int = 3, **more: Any) -> Callable[[], Request]:
+    return lambda: Request(**{"prompt": "a star", "steps": steps, "width": 64, "height": 64, "seed": 1} | more)
 
 
 @pytest.fixture
@@ -68,6 +68,18 @@ def test_a_job_stopped_while_it_waits_is_never_begun(work: Work) -> None:
     assert kinds(work.run("me", "txt2img", ask(1), ""))[-1] == "Made"
 
 
+def test_stopping_stops_what_runs_and_what_waits_behind_it(work: Work) -> None:
+    work.await_turn("me")
+    running = work.run("me", "txt2img", ask(50), "")
+    next(running)
+    work.await_turn("me")
+    work.stop("me")
+    *_, made = running
+    assert isinstance(made, Made) and made.interrupted
+    assert kinds(work.run("me", "txt2img", ask(), "")) == []
+    assert kinds(work.run("me", "txt2img", ask(1), ""))[-1] == "Made"
+
+
 def test_a_browser_that_goes_away_stops_its_job(work: Work) -> None:
     running = work.run("me", "txt2img", ask(150), "")
     next(running)
@@ -86,8 +98,12 @@ def test_the_studio_s_end_stops_every_job(work: Work) -> None:
 
 def test_an_error_comes_to_whoever_waits(work: Work) -> None:
     with pytest.raises(PxlError, match="multiple of 8"):
-        list(work.run("me", "txt2img", Request(width=65), ""))
+        list(work.run("me", "txt2img", ask(width=65), ""))
     assert work.host.desk.status("txt2img")[0] == 1
+    work.await_turn("me")
+    with pytest.raises(KeyError):
+        list(work.run("me", "txt2img", lambda: {}["nothing asked"], ""))
+    work.stop("me")  # nothing of it is left that this could stop
     work.host.guests = [Guest()]
     assert kinds(work.run("me", "txt2img", ask(1), ""))[-1] == "Made"
 
