@@ -108,7 +108,7 @@ def test_reloading_the_ui_twice_leaves_one_set_of_hooks(url: str, opened: Page, 
     first, _ = generated(page)
     for _ in range(2):
         with page.expect_navigation(timeout=180 * SECONDS):
-            page.get_by_text("Reload UI").click()
+            page.locator("a", has_text="Reload UI").first.click()
         page.locator("#pxl_txt2img_editor button").first.wait_for(state="attached")
     open_page(url, page)
     page.locator("#txt2img_prompt textarea").fill("a photo of a cat")
