@@ -104,18 +104,18 @@ def _add_presets(routes: APIRouter, desk: Desk) -> None:
     def names() -> dict[str, Any]:
         return {"presets": desk.presets.names()}
 
-    @routes.get("/presets/{name}", summary="A preset's program")
+    @routes.get("/presets/{name:path}", summary="A preset's program")
     def load(name: str) -> Any:
         with _Told(404):
             return json.loads(desk.presets.load(name))
 
-    @routes.put("/presets/{name}", summary="Save a program under a name")
+    @routes.put("/presets/{name:path}", summary="Save a program under a name")
     def save(name: str, program: dict[str, Any] = Body()) -> dict[str, Any]:  # noqa: B008  (FastAPI's way)
         with _Told():
             desk.presets.save(name, Job.parse({"control": program}).control.program.format())
         return {"ok": True}
 
-    @routes.delete("/presets/{name}", summary="Forget a preset")
+    @routes.delete("/presets/{name:path}", summary="Forget a preset")
     def remove(name: str) -> dict[str, Any]:
         with _Told(404):
             desk.presets.remove(name)

@@ -115,9 +115,11 @@ def test_any_json_is_answered(client: TestClient, data: Any) -> None:
 
 
 def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient) -> None:
-    assert client.put("/pxl/v1/presets/Mine/", json={"layers": [LAYER]}, follow_redirects=True).status_code == 200
+    assert client.put("/pxl/v1/presets/Mine", json={"layers": [LAYER]}).status_code == 200
     assert client.get("/pxl/v1/presets").json() == {"presets": ["Mine"]}
     assert client.get("/pxl/v1/presets/Mine").json() == {"layers": [LAYER]}
+    assert client.put("/pxl/v1/presets/a%2Fb%20c", json={"layers": []}).status_code == 200
+    assert client.get("/pxl/v1/presets/a%2Fb%20c").json() == {"layers": []}
     near = client.get("/pxl/v1/presets/Mien")
     assert near.status_code == 404 and "Mine" in near.json()["detail"]
     assert client.put("/pxl/v1/presets/Bad", json={"layers": [{}]}).status_code == 400

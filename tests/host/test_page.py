@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,20 @@ def open_page(url: str, page: Page) -> None:
     page.goto(url)
     page.locator("#pxl_txt2img_editor button").first.wait_for(state="attached")
     for name, value in SETTINGS.items():
-        page.locator(f"#txt2img_{name} input[type=number]").fill(str(value))
-    page.locator("#txt2img_seed input").first.fill("1")
+        fill(page, f"#txt2img_{name} input[type=number]", str(value))
+    fill(page, "#txt2img_seed input", "1")
     page.locator("#pxl_txt2img_accordion .label-wrap").first.click()
+
+
+def fill(page: Page, selector: str, value: str) -> None:
+    """Write into a field until it stays: a page that is still coming up sets its own values once more."""
+    field = page.locator(selector).first
+    for _ in range(20):
+        field.fill(value)
+        page.wait_for_timeout(500)
+        if field.input_value() == value:
+            return
+    raise AssertionError(f"{selector} does not keep {value}")
 
 
 def job(page: Page) -> dict[str, Any]:
@@ -53,8 +65,6 @@ def generated(page: Page) -> tuple[Any, str]:
     )
     page.locator("#html_info_txt2img, #infotext_txt2img").first.wait_for()
     data = page.request.get(page.locator("#txt2img_gallery img").first.evaluate("image => image.src")).body()
-    import io
-
     return pixels(data), str(Image.open(io.BytesIO(data)).text["parameters"])  # type: ignore[attr-defined]
 
 
@@ -67,7 +77,9 @@ def add_layer(page: Page, picture: Path) -> None:
     expect(editor.locator(".pxl-card .pxl-full").first).to_be_visible(timeout=30 * SECONDS)
 
 
-def test_a_layer_goes_from_a_click_to_the_picture_and_back(url: str, opened: Page, tmp_path: Path, console: Any) -> None:
+def test_a_layer_goes_from_a_click_to_the_picture_and_back(
+    url: str, opened: Page, tmp_path: Path, console: Any
+) -> None:
     page, picture = opened, tmp_path / "map.png"
     blocks().save(picture)
     page.locator("#txt2img_prompt textarea").fill("a photo of a cat")
@@ -93,7 +105,9 @@ def test_a_layer_goes_from_a_click_to_the_picture_and_back(url: str, opened: Pag
 
     page.locator("#txt2img_prompt textarea").fill(without)
     page.locator("#txt2img_tools #paste, #txt2img_paste").first.click()
-    expect(editor.get_by_role("switch", name="Control").or_(editor.get_by_role("checkbox", name="Control"))).not_to_be_checked()
+    expect(
+        editor.get_by_role("switch", name="Control").or_(editor.get_by_role("checkbox", name="Control"))
+    ).not_to_be_checked()
     expect(editor.locator(".pxl-card")).to_have_count(1)
     assert numpy.array_equal(generated(page)[0], plain)
     console.complaints.clear()  # the hosts' pages ask for scripts of other places, and Forge's warns of its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -520,7 +521,7 @@ def test_a_scheduler_that_pxl_does_not_know_works_without_it(job: Any, caplog: p
         ({"hires": 2.0, "hires_steps": 1, "denoise": 0.5}, "at least 1 at 1 steps"),
         ({"sampler": "LCM", "steps": 150}, "steps with LCM"),
     ],
-    ids=str,
+    ids=itertools.count(),
 )
 def test_a_request_that_cannot_be_is_refused_in_words(wrong: dict[str, Any], said: str, host: DiffusersHost) -> None:
     with pytest.raises(PxlError, match=said):
