@@ -11,6 +11,8 @@ from lib_pxl.control.program import KNOBS as PROGRAM_KNOBS
 from lib_pxl.control.program import Program, read_json
 from lib_pxl.knobs import Flag, Knob, parse_group
 
+OFF = '{"control":{"enabled":false}}'  # what pasting a picture made without pxl means to the panel
+
 
 @dataclass(frozen=True)
 class Control:

@@ -30,11 +30,10 @@ from lib_pxl.control import Region
 from lib_pxl.hosts.axis import Axis
 from lib_pxl.hosts.base import Pass, Vae
 from lib_pxl.hosts.desk import Desk
-from lib_pxl.hosts.job import Job
+from lib_pxl.hosts.job import OFF, Job
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
 log = logging.getLogger("pxl")
-OFF = '{"control":{"enabled":false}}'  # what pasting a picture made without pxl means to the panel
 FOLDERS = "pxl_map_folders"
 
 

@@ -12,6 +12,7 @@ import gradio as gr
 from lib_pxl.errors import PxlError, StoreError
 from lib_pxl.hosts.diffusers import Made
 from lib_pxl.hosts.infotext import Infotext
+from lib_pxl.hosts.job import OFF
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import KEY
 from lib_pxl.store.pictures import open_still
@@ -21,7 +22,6 @@ from lib_pxl.studio.work import Work
 from lib_pxl.ui.compat import on_page
 
 log = logging.getLogger("pxl")
-OFF = '{"control":{"enabled":false}}'  # what pasting a picture made without pxl means to the panel
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 

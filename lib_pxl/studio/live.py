@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 from collections.abc import Sequence
 
 from PIL import Image
@@ -18,11 +19,12 @@ NAMES = {"hires": "Hires step"}
 def progress(now: Progress, shown: Sequence[Image.Image]) -> str:
     """The latest previews over the gallery, and a bar under them."""
     pictures = "".join(f'<img src="{_address(each)}" alt="Preview">' for each in shown)
+    columns = math.ceil(math.sqrt(max(len(shown), 1)))
     name = NAMES.get(now.kind, "Step")
     left = f" · {spoken(now.left)} left" if 1 < now.step < now.steps else ""
     bar = f'<progress max="{now.steps}" value="{now.step}"></progress>'
     return (
-        f'<div class="studio-preview">{pictures}</div>'
+        f'<div class="studio-preview" style="--columns: {columns}">{pictures}</div>'
         f'<div class="studio-line" role="status">{bar}<span>{name} {now.step} of {now.steps}{left}</span></div>'
     )
 
