@@ -27,7 +27,7 @@ def pip(command: str, *arguments: str | Path) -> None:
     """Run this Python's pip; RuntimeError carries its last words."""
     # INDEX_URL is the launcher's own variable, for those who use a mirror.
     mirror = ["--index-url", os.environ["INDEX_URL"]] if os.environ.get("INDEX_URL") else []
-    quiet = ["--quiet", "--disable-pip-version-check", "--retries", "1", "--no-deps"]
+    quiet = ["--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "10", "--no-deps"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", command, *quiet, *mirror, *arguments],
         capture_output=True,
@@ -71,7 +71,7 @@ def main() -> None:
         return
     try:
         print("pxl: added", ", ".join(add(missing)))
-    except (OSError, RuntimeError, ImportError) as error:
+    except (OSError, RuntimeError, ImportError, StopIteration, zipfile.BadZipFile) as error:
         print(f"pxl: could not add {', '.join(missing)} ({error}); what needs them stays off, the rest of pxl works.")
 
 

@@ -9,7 +9,7 @@
     if (window.pxl) return;
 
     const UNDO_SHOWN = 8000;
-    const POLL = { every: 1000, atMost: 600000 };
+    const POLL = { every: 1000, often: 120000, atMost: 600000 };
     const LARGEST_UPLOAD = 64 * 2 ** 20;
     const THUMBNAILS_KEPT = 48;
     const panels = new Map();  // by tab
@@ -185,6 +185,7 @@
     const askJSON = async (...words) => (await ask(...words)).json();
 
     function refusal(status, text) {
+        if (status === 401) return "The server no longer knows this page: reload it";
         try {
             const { detail } = JSON.parse(text);
             if (typeof detail === "string") return detail;
@@ -770,9 +771,10 @@
         panel.text = text;
         try {
             const data = text.trim() ? JSON.parse(text) : {};
+            // Switches alone wipe no work.
             const partial = isObject(data.control) && !("layers" in data.control);
-            if (partial) data.control = { ...panel.job.control, ...data.control };  // switches alone wipe no work
-            panel.job = parseJob(data);
+            const { control } = panel.job;
+            panel.job = parseJob(partial ? { ...panel.job, ...data, control: { ...control, ...data.control } } : data);
             say(panel, "");
             if (partial) write(panel);
         } catch {
@@ -977,10 +979,11 @@
     /** After the host's generate button: waits for the job to end, however fast it was. */
     async function watchJob(panel) {
         const turn = panel.turn += 1;
-        const until = Date.now() + POLL.atMost;
+        const began = Date.now();
         await askStatus(panel).catch(() => {});  // an earlier job, of the API perhaps, or already this one
-        while (turn === panel.turn && Date.now() < until) {
-            await new Promise((resume) => { setTimeout(resume, POLL.every); });
+        while (turn === panel.turn && Date.now() - began < POLL.atMost) {
+            const wait = Date.now() - began < POLL.often ? POLL.every : 10 * POLL.every;  // the host's job may have died
+            await new Promise((resume) => { setTimeout(resume, wait); });
             if (!document.hidden && turn === panel.turn && await askStatus(panel).catch(() => true)) return;
         }
     }

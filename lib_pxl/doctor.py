@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import sys
@@ -70,7 +71,7 @@ def examine(folder: Path | None) -> Iterator[Finding]:
     for name, why in PACKAGES.items():
         yield _package(name, why)
     yield _guarded("device", _device)
-    data = data_folder(folder or _host_data())
+    data = data_folder(folder or (None if os.environ.get("PXL_DATA_DIR") else _host_data()))
     yield _guarded("data folder", lambda: _folder(data))
     yield _guarded("database", lambda: _database(data / "pxl.sqlite"))
 

@@ -28,6 +28,12 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} too long to show"
 
 
+class Words(str):
+    """Words of ours, which an error quotes without quotation marks."""
+
+    __repr__ = str.__str__
+
+
 class PxlError(Exception):
     """Something a caller can put right: what it concerns, what was got, what was wanted."""
 

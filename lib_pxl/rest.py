@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from lib_pxl import __version__
-from lib_pxl.control.program import read_json
-from lib_pxl.errors import ProgramError, PxlError
+from lib_pxl.control.program import Program, read_json
+from lib_pxl.errors import ProgramError, PxlError, shown
 from lib_pxl.hosts.base import Host
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES, Job
@@ -53,7 +54,7 @@ def router(desk: Desk, host: Host) -> APIRouter:
     routes = APIRouter(prefix="/pxl/v1", tags=["pxl"], dependencies=[Depends(Gate(desk.key, host).admit)])
     _add_reading(routes, desk, host)
     _add_maps(routes, desk)
-    _add_presets(routes, desk)
+    _add_presets(routes, desk, host)
     return routes
 
 
@@ -78,7 +79,7 @@ def _add_reading(routes: APIRouter, desk: Desk, host: Host) -> None:
             whole = isinstance(data, Mapping) and any(key in SWITCHES for key in data)
             job = Job.parse(data if whole else {"control": data})
         except ProgramError as problem:
-            told = {"field": problem.field, "got": str(problem.got)[:200], "wanted": problem.wanted}
+            told = {"field": problem.field, "got": shown(problem.got), "wanted": problem.wanted}
             return {"ok": False, "error": str(problem), **told}
         return {"ok": True, "program": json.loads((job.format() if whole else job.control.program.format()) or "{}")}
 
@@ -88,8 +89,8 @@ def _add_maps(routes: APIRouter, desk: Desk) -> None:
     async def put(request: Request) -> dict[str, Any]:
         data = await _body(request, MAX_BYTES)
         with _Told():
-            name = desk.maps.put(data)
-            width, height = open_still(data).size
+            name = await run_in_threadpool(desk.maps.put, data)
+            width, height = (await run_in_threadpool(open_still, data)).size
         return {"map": f"map:{name}", "width": width, "height": height}
 
     @routes.get("/maps/{name}", summary="A kept picture's bytes", response_class=Response)
@@ -99,20 +100,27 @@ def _add_maps(routes: APIRouter, desk: Desk) -> None:
         return Response(data, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
 
 
-def _add_presets(routes: APIRouter, desk: Desk) -> None:
+def _add_presets(routes: APIRouter, desk: Desk, host: Host) -> None:
     @routes.get("/presets", summary="The names of all presets")
     def names() -> dict[str, Any]:
-        return {"presets": desk.presets.names()}
+        with _Told(503):
+            return {"presets": desk.presets.names()}
 
     @routes.get("/presets/{name:path}", summary="A preset's program")
     def load(name: str) -> Any:
         with _Told(404):
             return json.loads(desk.presets.load(name))
 
-    @routes.put("/presets/{name:path}", summary="Save a program under a name")
-    def save(name: str, program: dict[str, Any] = Body()) -> dict[str, Any]:  # noqa: B008  (FastAPI's way)
+    @routes.put("/presets/{name:path}", summary="Save a program under a name", openapi_extra=_JSON)
+    async def save(name: str, request: Request) -> dict[str, Any]:
+        text = (await _body(request, MAX_JSON)).decode("utf-8", "replace")
+
+        def keep() -> None:
+            program = Program.parse(text).rename(lambda source: desk.maps.adopt(source, host.readable))
+            desk.presets.save(name, program.format())
+
         with _Told():
-            desk.presets.save(name, Job.parse({"control": program}).control.program.format())
+            await run_in_threadpool(keep)
         return {"ok": True}
 
     @routes.delete("/presets/{name:path}", summary="Forget a preset")

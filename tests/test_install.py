@@ -104,9 +104,9 @@ def test_install_without_pip_is_one_sentence(
 def test_preload_adds_two_flags_that_default_to_off() -> None:
     parser = ArgumentParser()
     preload.preload(parser)
-    assert vars(parser.parse_args([])) == {"pxl_data_dir": None, "pxl_no_share": False}
-    given = parser.parse_args(["--pxl-data-dir", "/data", "--pxl-no-share"])
-    assert vars(given) == {"pxl_data_dir": "/data", "pxl_no_share": True}
+    assert vars(parser.parse_args([])) == {"pxl_data_dir": None}
+    given = parser.parse_args(["--pxl-data-dir", "/data"])
+    assert vars(given) == {"pxl_data_dir": "/data"}
 
 
 def test_metadata_names_the_extension() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Iterator
@@ -93,7 +94,7 @@ def test_a_program_is_told_apart_from_a_job(client: TestClient) -> None:
 def test_a_wrong_program_is_told_where_it_is_wrong(client: TestClient) -> None:
     wrong = {"layers": [LAYER, {**LAYER, "strength": "0:a"}]}
     told = client.post("/pxl/v1/program/check", json=wrong).json()
-    assert (told["ok"], told["field"], told["got"]) == (False, "layers[1].strength", "0:a")
+    assert (told["ok"], told["field"], told["got"]) == (False, "layers[1].strength", "'0:a'")
     assert told["error"].startswith("layer 2 strength: got '0:a', wanted keyframes")
 
 
@@ -114,17 +115,26 @@ def test_any_json_is_answered(client: TestClient, data: Any) -> None:
     assert answer.status_code == 200 and answer.json()["ok"] in (True, False)
 
 
-def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient) -> None:
-    assert client.put("/pxl/v1/presets/Mine", json={"layers": [LAYER]}).status_code == 200
+def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient, picture: bytes) -> None:
+    kept = client.post("/pxl/v1/maps", content=picture).json()["map"]
+    sent, wanted = ({"layers": [{"source": {"kind": "image", "image": image}}]} for image in (encoded(picture), kept))
+    assert client.put("/pxl/v1/presets/Mine", json=sent).status_code == 200
     assert client.get("/pxl/v1/presets").json() == {"presets": ["Mine"]}
-    assert client.get("/pxl/v1/presets/Mine").json() == {"layers": [LAYER]}
+    assert client.get("/pxl/v1/presets/Mine").json() == wanted, "its picture lies among the maps, not in the preset"
     assert client.put("/pxl/v1/presets/a%2Fb%20c", json={"layers": []}).status_code == 200
     assert client.get("/pxl/v1/presets/a%2Fb%20c").json() == {"layers": []}
     near = client.get("/pxl/v1/presets/Mien")
     assert near.status_code == 404 and "Mine" in near.json()["detail"]
     assert client.put("/pxl/v1/presets/Bad", json={"layers": [{}]}).status_code == 400
+    assert client.put("/pxl/v1/presets/Lost", json={"layers": [LAYER]}).status_code == 400
+    assert client.put("/pxl/v1/presets/Big", content=(b" " * 2**20 for _ in range(64))).status_code == 413
     assert client.delete("/pxl/v1/presets/Mine").status_code == 200
     assert client.delete("/pxl/v1/presets/Mine").status_code == 404
+
+
+def encoded(picture: bytes) -> str:
+    """A picture as a job may carry it."""
+    return base64.b64encode(picture).decode()
 
 
 def test_the_status_counts_a_tabs_jobs_and_keeps_the_last_error(client: TestClient, host: FakeHost) -> None:

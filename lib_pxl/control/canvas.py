@@ -94,7 +94,8 @@ class Schedule:
     def place(self, sigma: Tensor) -> Tensor:
         """Where sigma (B,) stands among the calls, from 0 to N-1 and fractional between; nothing is read back."""
         fall = -sigma.to(self.fall).clamp_min(1e-10).log()
-        right = torch.searchsorted(self.fall, fall).clamp(1, max(self.calls - 1, 1))
+        # Not searchsorted, which torch 2.1 has no Metal kernel for.
+        right = (self.fall[:, None] < fall).sum(0).clamp(1, max(self.calls - 1, 1))
         if self.calls == 1:
             return torch.zeros_like(fall)
         low, high = self.fall[right - 1], self.fall[right]

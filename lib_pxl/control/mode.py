@@ -40,8 +40,9 @@ def color(target: Tensor, canvas: Canvas) -> Edit:
     shape = ((target - mean) / deviation).masked_fill(deviation < _FLAT, 0)  # unit deviation; nothing in a flat map
 
     def edit(denoised: Tensor, w: Tensor, level: Level) -> Tensor:
-        variance, middle = torch.var_mean(denoised, (-2, -1), correction=0, keepdim=True)  # (B, C, 1, 1)
-        rest, spread = denoised - middle, variance.sqrt()
+        middle = denoised.mean((-2, -1), keepdim=True)  # (B, C, 1, 1)
+        rest = denoised - middle
+        spread = rest.square().mean((-2, -1), keepdim=True).sqrt()
         rho = (rest * shape).mean((-2, -1), keepdim=True) / spread.clamp_min(_TINY)
         aim = torch.maximum(rho, w)
         w4 = w**4

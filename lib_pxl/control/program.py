@@ -15,9 +15,8 @@ from lib_pxl.control.canvas import Canvas, Schedule
 from lib_pxl.control.layer import Layer
 from lib_pxl.control.map import MAPS, pixels, place
 from lib_pxl.control.mode import MODES, Edit, Level, levels
-from lib_pxl.errors import ProgramError, PxlError
+from lib_pxl.errors import ProgramError, PxlError, Words
 from lib_pxl.knobs import Flag, Knob, parse_group
-from lib_pxl.store.pictures import Words
 
 MAX_LAYERS = 8
 MAX_TEXT = 64 * 2**20  # a program may carry its pictures in base64
@@ -60,11 +59,6 @@ class Program:
         if self.inner:
             data["inner"] = True
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-    def sources(self) -> list[str]:
-        """Every picture that the program names."""
-        named = [layer.source.get("image") for layer in self.layers] + [layer.mask for layer in self.layers]
-        return [each for each in named if each]
 
     def rename(self, rule: Callable[[str], str]) -> Program:
         """The same program with every picture's name put through a rule."""
@@ -127,6 +121,8 @@ def read_json(text: str) -> Any:
 
 
 def _renamed(layer: Layer, rule: Callable[[str], str], i: int) -> Layer:
+    if layer.muted:
+        rule = _if_possible(rule)
     source, mask = dict(layer.source), layer.mask
     if "image" in source:
         with _naming(f"layers[{i}].source.image"):
@@ -135,6 +131,17 @@ def _renamed(layer: Layer, rule: Callable[[str], str], i: int) -> Layer:
         with _naming(f"layers[{i}].mask"):
             mask = rule(mask)
     return replace(layer, source=source, mask=mask)
+
+
+def _if_possible(rule: Callable[[str], str]) -> Callable[[str], str]:
+    """The rule, or the name as it was: a layer that is not used may have lost its picture."""
+
+    def lenient(name: str) -> str:
+        with contextlib.suppress(PxlError):
+            return rule(name)
+        return name
+
+    return lenient
 
 
 @contextlib.contextmanager

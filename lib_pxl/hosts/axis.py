@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lib_pxl.control import Program
-from lib_pxl.errors import ProgramError
+from lib_pxl.control.layer import KNOBS
+from lib_pxl.errors import ProgramError, Words
 from lib_pxl.hosts.job import Control, Job
 from lib_pxl.store.presets import Presets
 
@@ -28,18 +30,17 @@ def axes(presets: Callable[[], Presets]) -> dict[str, Axis]:
     def preset(job: Job, value: str) -> Job:
         return replace(job, control=Control(True, Program.parse(presets().load(value))))
 
-    return {
-        "[pxl] Strength": Axis(lambda job, value: set_knob(job, "strength", value)),
+    return {  # in the order in which they act: a preset first, then what changes it
         "[pxl] Preset": Axis(preset, lambda: presets().names()),
+        "[pxl] Strength": Axis(lambda job, value: set_knob(job, "strength", value)),
     }
 
 
 def set_knob(job: Job, knob: str, value: str) -> Job:
     """The job with one knob of every layer set, or of layer 2 alone by `2:0.5`."""
     if not job.control.enabled:
-        return job
-    found = re.fullmatch(r"\s*(\d{1,3})\s*:([^,]*)", value)
-    which, text = (int(found[1]), found[2]) if found else (None, value)
+        raise ProgramError("control", got=Words("a job in which it is off"), wanted=f"it on, to set its {knob}")
+    which, text = _addressed(knob, value)
     program = job.control.program
     if which is not None and not 1 <= which <= len(program.layers):
         raise ProgramError(f"layer of {knob}", got=which, wanted=f"1 to {len(program.layers)}")
@@ -48,3 +49,13 @@ def set_knob(job: Job, knob: str, value: str) -> Job:
         if which in (None, i):
             layer[knob] = text.strip()
     return job.with_program(Program.parse({"layers": layers, "inner": program.inner}))
+
+
+def _addressed(knob: str, value: str) -> tuple[int | None, str]:
+    """The layer that a value names, if it names one, and the rest: `1:0, 0:1` is a curve, `1:0:0, 1:1` layer 1's."""
+    found = re.fullmatch(r"\s*([1-9]\d{0,2})\s*:(.*)", value, re.DOTALL)
+    if found:
+        with contextlib.suppress(ProgramError):
+            KNOBS[knob].parse(found[2], knob)
+            return int(found[1]), found[2]
+    return None, value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from lib_pxl.hosts.latents import Latents
@@ -13,13 +13,19 @@ from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
 
 
+@cache
+def page_key() -> str:
+    """The page carries it: whoever may see the page may call our routes. Reload UI keeps it, since lib_pxl stays."""
+    return secrets.token_urlsafe(24)
+
+
 class Desk:
-    """One for each host, kept over Reload UI."""
+    """One for each host."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
         self.latents = Latents()
-        self.key = secrets.token_urlsafe(24)  # the page carries it; whoever may see the page may call our routes
+        self.key = page_key()
         self._ended: dict[str, tuple[int, str | None]] = {}
         self._lock = threading.Lock()
 

@@ -9,7 +9,7 @@ from modules import sd_hijack, shared
 from torch import Tensor
 
 from lib_pxl.hosts.base import Vae
-from lib_pxl.hosts.webui import WebuiHost, as_tensor
+from lib_pxl.hosts.webui import WebuiHost, as_tensor, serial
 
 ENGINES = {"text_processing_engine": "l", "text_processing_engine_l": "l", "text_processing_engine_g": "g"}
 
@@ -28,7 +28,7 @@ class ForgeHost(WebuiHost):
         """The VAE of the loaded checkpoint."""
         model = shared.sd_model
         vae = model.forge_objects.vae
-        key = f"{model.filename}|{id(vae.first_stage_model)}"
+        key = f"{model.filename}|{serial(vae.first_stage_model)}"
         return Vae(key, int(vae.downscale_ratio), int(vae.latent_channels), self.encode)
 
     def encode(self, pixels: Tensor) -> Tensor:

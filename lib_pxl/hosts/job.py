@@ -57,6 +57,15 @@ class Job:
             return cls()
         return cls(**parse_group(SWITCHES, read_json(data) if isinstance(data, str) else data, ""))
 
+    @classmethod
+    def awake(cls, data: str | Mapping[str, Any] | None) -> Job:
+        """The same, but layers that are switched off are not looked at: a half-made one does no harm."""
+        read = read_json(data) if isinstance(data, str) and data else data
+        control = read.get("control") if isinstance(read, Mapping) else None
+        if isinstance(read, Mapping) and isinstance(control, Mapping) and control.get("enabled") is False:
+            read = {**read, "control": {"enabled": False}}
+        return cls.parse(read)
+
     def format(self) -> str:
         """The shortest JSON that parses to this job again; empty text for the default."""
         data: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor
 
+from lib_pxl.errors import HostError, Words
 from lib_pxl.hosts.base import Vae
 
 _KEPT = 32  # targets; 32 of SDXL's at 1024² are 8 MiB
@@ -49,6 +50,8 @@ def _fit(vae: Vae) -> tuple[Tensor, Tensor]:
     middle = slice(_FLAT // 2 - 1, _FLAT // 2 + 1)
     flats = [colour[None, :, None, None].expand(1, 3, side, side) for colour in colours]
     found = torch.cat([vae.encode(flat)[..., middle, middle].mean((-2, -1)).float().cpu() for flat in flats])  # (9, C)
+    if not found.isfinite().all():
+        raise HostError("VAE", got=Words("latents that are no numbers"), wanted="a VAE that bears this precision")
     known = torch.cat([found, torch.ones(len(found), 1)], 1)  # (9, C+1)
     answer = torch.linalg.lstsq(known, colours * 2 - 1, driver="gelsd").solution  # (C+1, 3)
     return answer[:-1], answer[-1]

@@ -51,10 +51,10 @@ class Run:
         self.inner = False
         self._mask: Tensor | None = None
 
-    def start(self, given: Any, change: Callable[[Job], Job] = lambda job: job) -> None:
+    def start(self, given: Any, change: Callable[[Job], Job] | None = None) -> None:
         """Read the job; every picture that it names is checked and kept, so that its infotext restores it."""
         with self.stepping_aside():
-            job = change(Job.parse(given))
+            job = change(Job.parse(given)) if change else Job.awake(given)
             if job.control.enabled and job.control.program.layers:
                 kept = job.control.program.rename(lambda source: self.maps.adopt(source, self.host.readable))
                 self.guests.append(ControlGuest(kept))

@@ -5,12 +5,15 @@ What is known of these hosts' ways, by version, stands beside the line that need
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from modules import (  # A1111 1.10.1
@@ -35,6 +38,9 @@ from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
 log = logging.getLogger("pxl")
 FOLDERS = "pxl_map_folders"
+_serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
+_count = itertools.count()
+OUTPUTS = ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_extras_samples", "outdir_save")
 
 
 class WebuiHost:
@@ -44,6 +50,8 @@ class WebuiHost:
 
     def __init__(self) -> None:
         self._embedded: list[tuple[Any, Any]] = []
+        # As they are now: a job of the API may override them for itself.
+        self._outputs = [str(getattr(shared.opts, key, "") or "") for key in OUTPUTS]
 
     @property
     def data(self) -> Path:
@@ -54,12 +62,8 @@ class WebuiHost:
     @property
     def readable(self) -> Sequence[Path]:
         """The host's output folders, and those that the settings add."""
-        listed = [
-            getattr(shared.opts, key, "")
-            for key in ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_save")
-        ]
         added = str(getattr(shared.opts, FOLDERS, "")).splitlines()
-        folders = [Path(each.strip()) for each in (*listed, *added) if each and each.strip()]
+        folders = [Path(each.strip()) for each in (*self._outputs, *added) if each.strip()]
         return [each if each.is_absolute() else Path(paths.data_path) / each for each in folders]
 
     @property
@@ -72,25 +76,34 @@ class WebuiHost:
     def vae(self) -> Vae:
         """The VAE of the loaded checkpoint."""
         model = shared.sd_model
-        key = f"{model.sd_checkpoint_info.filename}|{sd_vae.get_loaded_vae_name()}"
+        key = f"{model.sd_checkpoint_info.filename}|{sd_vae.loaded_vae_file}|{serial(model.first_stage_model)}"
         channels = int(getattr(model, "latent_channels", processing.opt_C))
         return Vae(key, processing.opt_f, channels, self.encode)
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """The mean of the first stage's posterior, scaled."""
+        """The mean of the first stage's posterior, scaled; again in float32 where half precision overflows."""
+        latents = self._encode(pixels, devices.dtype_vae)
+        retry = devices.dtype_vae != torch.float32 and shared.opts.auto_vae_precision
+        if retry and not latents.isfinite().all():
+            latents = self._encode(pixels, torch.float32)
+            shared.sd_model.first_stage_model.to(devices.dtype_vae)
+        return latents
+
+    def _encode(self, pixels: Tensor, dtype: torch.dtype) -> Tensor:
         model = shared.sd_model
-        pixels = pixels.to(devices.device, devices.dtype_vae) * 2 - 1
+        pixels = pixels.to(devices.device, dtype) * 2 - 1
         stage = model.first_stage_model
         if hasattr(model, "forge_objects") or not hasattr(stage, "encoder"):  # reForge, Forge Classic
             return as_tensor(model.get_first_stage_encoding(model.encode_first_stage(pixels)))
-        stage.to(devices.dtype_vae)
-        if not hasattr(model, "conditioner"):
-            return as_tensor(stage.encode(pixels).mode() * model.scale_factor)
-        stage.encode(pixels[..., :64, :64])  # under --medvram the instance's own encode brings the weights to the GPU
-        with torch.autocast("cuda", enabled=False):  # sgm's wrapper (diffusion.py) turns it off and draws a sample
+        stage.to(dtype)
+        with devices.without_autocast() if dtype == torch.float32 else contextlib.nullcontext():
+            if "InferenceWrapper" not in type(stage).__name__:
+                return as_tensor(stage.encode(pixels).mode() * model.scale_factor)
+            # SDXL's wrapper (sgm, autoencoder.py) draws a sample. Under --medvram the instance's own encode brings
+            # the weights to the GPU, so it has a small piece first.
+            stage.encode(pixels[..., :64, :64])
             plain: Any = type(stage).__mro__[1]
-            posterior = plain.encode(stage, pixels)
-        return as_tensor(posterior.mode() * model.scale_factor)
+            return as_tensor(plain.encode(stage, pixels).mode() * model.scale_factor)
 
     def widths(self) -> Mapping[str, int]:
         """The text encoders by their letters: `l` for SD1, `h` for SD2, `l` and `g` for SDXL."""
@@ -169,10 +182,13 @@ class Hooks:
 
     def start(self, p: Any, given: Any) -> None:
         """Read the job before anything of it is made."""
-        self.call = None
-        p.pxl_run = None
+        self.call = p.pxl_run = None
+        self.host.forget()
+        left = {key: value for key, value in p.extra_generation_params.items() if key not in (KEY, ERROR_KEY)}
+        p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
         run = Run(self.host, self.desk.latents, self.desk.maps, lambda sentence: _tell(p, sentence))
-        run.start(given, lambda job: self._axis_values(p, job))
+        values = getattr(p, "pxl_axis_values", {})
+        run.start(given, (lambda job: self._axis_values(job, values)) if values else None)
         if run.problem is None and _depth() > 1 and not run.inner:
             return
         p.pxl_run = (id(p), run)
@@ -194,8 +210,8 @@ class Hooks:
 
     def on_cfg_denoiser(self, params: Any) -> None:
         """Remember sigma and x; swap the conditionings."""
-        run = _acting(params.denoiser.p)
         self.call = None
+        run = _acting(getattr(params.denoiser, "p", None))
         if run is None:
             return
         x, sigma = params.x, params.sigma
@@ -230,8 +246,10 @@ class Hooks:
         run = _run_of(p)
         self.call = None
         if run is not None:
-            self.desk.finish(tab, run.problem)
+            self.host.forget()
             p.pxl_run = None
+            if not getattr(p, "is_api", False):  # the page asks for its own jobs
+                self.desk.finish(tab, run.problem)
 
     def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:
         """A picture made without pxl switches control off."""
@@ -250,13 +268,17 @@ class Hooks:
     def on_ui_settings(self) -> None:
         """Our section in the settings."""
         info = shared.OptionInfo(
-            "", "Folders whose pictures a job may name by path, one a line", section=("pxl", "pxl")
+            "",
+            "Folders whose pictures a job may name by path, one a line",
+            component_args={"lines": 3},
+            section=("pxl", "pxl"),
+            restrict_api=True,  # else a stranger's job could name any folder for itself
         )
         shared.opts.add_option(FOLDERS, info)
 
-    def _axis_values(self, p: Any, job: Job) -> Job:
-        for name, value in getattr(p, "pxl_axis_values", {}).items():
-            job = self.axes[name].rule(job, value)
+    def _axis_values(self, job: Job, values: Mapping[str, str]) -> Job:
+        for name in (name for name in self.axes if name in values):
+            job = self.axes[name].rule(job, values[name])
         return job
 
 
@@ -358,6 +380,11 @@ def _sigma(alphas: Tensor, timesteps: Tensor) -> Tensor:
     high = (low + 1).clamp(max=len(alphas) - 1)
     alpha = torch.lerp(fall[low], fall[high], t - low).exp()
     return ((1 - alpha) / alpha).sqrt()
+
+
+def serial(module: torch.nn.Module) -> int:
+    """A number of the module's own; unlike id(), no later module gets it again."""
+    return _serials.setdefault(module, next(_count))
 
 
 def as_tensor(value: Any) -> Tensor:

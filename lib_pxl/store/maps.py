@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lib_pxl.errors import ImageError, StoreError, shown
-from lib_pxl.store.pictures import KINDS, WANTED, Words, kind_of, open_still
+from lib_pxl.errors import ImageError, StoreError, Words, shown
+from lib_pxl.store.pictures import KINDS, WANTED, kind_of, open_still
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_TEXT = 2 * MAX_BYTES  # base64 is a third longer than its bytes, and may be broken into lines

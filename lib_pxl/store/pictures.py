@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from lib_pxl.errors import ImageError, shown
+from lib_pxl.errors import ImageError, Words, shown
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 64 * 1024 * 1024
@@ -48,12 +48,6 @@ KINDS = (
     Kind("TIFF", ".tif", "image/tiff", rb"II[*+]\0|MM\0[*+]"),
 )
 WANTED = "a PNG, JPEG, WebP, GIF, BMP or TIFF picture"
-
-
-class Words(str):
-    """Words of ours, which an error quotes without quotation marks."""
-
-    __repr__ = str.__str__
 
 
 def kind_of(head: bytes) -> Kind | None:

@@ -60,6 +60,6 @@ def checked(name: str) -> str:
     """A preset's name in its one spelling, or a StoreError that says what a name may be."""
     spelt = unicodedata.normalize("NFC", name).strip()
     odd = any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in spelt)
-    if odd or not 1 <= len(spelt) <= MAX_NAME:
+    if odd or not 1 <= len(spelt) <= MAX_NAME or set(spelt) == {"."}:  # which an address would swallow
         raise StoreError("preset name", got=name, wanted=f"1 to {MAX_NAME} characters that can be seen")
     return spelt

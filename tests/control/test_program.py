@@ -167,11 +167,11 @@ def test_a_layer_of_no_strength_at_any_step_is_dropped(strength: Any) -> None:
     assert ready.apply(d, torch.tensor([1.0])) is d
 
 
-def test_nothing_is_opened_or_encoded_for_a_layer_that_does_not_act() -> None:
-    idle = [layer(muted=True), layer(strength=0), layer(hires="off"), layer(source={"kind": "image", "image": "gone"})]
-    for each in idle[:3]:
-        program(each).prepare(canvas(hires=True, encode=pytest.fail, maps=pytest.fail))
-    assert unprepared(idle[3], encode=pytest.fail).field == "layers[0].source.image"
+@pytest.mark.parametrize("idle", [{"muted": True}, {"strength": 0}, {"hires": "off"}, {"hires": "0:0, 1:0"}], ids=str)
+def test_nothing_is_opened_or_encoded_for_a_layer_that_does_not_act(idle: dict[str, Any]) -> None:
+    gone = layer(source={"kind": "image", "image": "map:gone"}, mask="map:gone", **idle)
+    program(gone).prepare(canvas(hires=True, encode=pytest.fail, maps=pytest.fail))
+    assert unprepared(layer(source=gone["source"]), encode=pytest.fail).field == "layers[0].source.image"
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 7), (2, 3, 8, 8), (1, 4, 8, 8), (3, 8, 8), (1, 3, 64, 64)], ids=str)
@@ -199,12 +199,28 @@ def test_a_picture_s_problem_names_its_layer_and_keeps_both_halves_of_the_senten
     assert isinstance(problem.__cause__, ImageError)
 
 
+def names(whole: Program) -> list[str | None]:
+    """The pictures that a program names, layer by layer, and then its masks."""
+    sources = [each.source["image"] for each in whole.layers if "image" in each.source]
+    return sources + [each.mask for each in whole.layers if each.mask]
+
+
+def test_a_muted_layer_may_have_lost_its_picture() -> None:
+    def lost(source: str) -> str:
+        raise ImageError(f"{source} is gone")
+
+    muted = program(layer(muted=True))
+    assert muted.rename(lost) == muted
+    with pytest.raises(ProgramError, match="gone"):
+        program(layer()).rename(lost)
+
+
 def test_pictures_are_renamed_everywhere_and_nothing_else_is_touched() -> None:
     moving = layer(source={"kind": "noise"}, mode="warp")
     whole = program(layer(mask="m", muted=True), moving, layer(strength="0:0, 1:1"))
-    assert whole.sources() == [PICTURE, PICTURE, "m"]
+    assert names(whole) == [PICTURE, PICTURE, "m"]
     renamed = whole.rename(lambda source: source[:1] + "!")
-    assert renamed.sources() == [PICTURE[0] + "!"] * 2 + ["m!"]
+    assert names(renamed) == [PICTURE[0] + "!"] * 2 + ["m!"]
     back = {PICTURE[0] + "!": PICTURE, "m!": "m"}
     assert renamed.rename(lambda source: back[source]) == whole
 

@@ -44,6 +44,8 @@ def strengths(desk: Desk, value: str, given: Job | None = None) -> list[float | 
         ("1:0:0", [0, 0.5, 0.5]),
         ("0:0, 30%:1 smooth, 80%:0", ["0:0, 0.3:1 smooth, 0.8:0"] * 3),
         ("1:0, 0:1", ["0:1, 1:0"] * 3),
+        ("0:0.25", [0.25] * 3),
+        ("2:0:1, 50%:0", [0.5, "0:1, 0.5:0", 0.5]),
     ],
 )
 def test_a_value_acts_on_every_layer_or_on_the_one_it_names(value: str, wanted: list[Any], desk: Desk) -> None:
@@ -60,7 +62,7 @@ def test_nothing_but_the_strength_changes(value: str, desk: Desk) -> None:
     assert back == before == job() and after != before
 
 
-@pytest.mark.parametrize("value", ["0:0.5", "4:0.5", "999:0.5"])
+@pytest.mark.parametrize("value", ["4:0.5", "999:0.5"])
 def test_a_layer_that_is_not_there_is_named(value: str, desk: Desk) -> None:
     with pytest.raises(ProgramError, match=rf"layer of strength: got {value[:-4]}, wanted 1 to 3"):
         strengths(desk, value)
@@ -72,10 +74,9 @@ def test_nonsense_is_refused_as_any_other_curve(value: str, desk: Desk) -> None:
         strengths(desk, value)
 
 
-@pytest.mark.parametrize("value", ["0.25", "9:0.5", "nonsense"])
-def test_a_job_that_is_switched_off_is_left_alone(value: str, desk: Desk) -> None:
-    off = job(enabled=False)
-    assert axes(lambda: desk.presets)["[pxl] Strength"].rule(off, value) is off
+def test_a_job_that_is_switched_off_has_no_strength_to_set(desk: Desk) -> None:
+    with pytest.raises(ProgramError, match="control: got a job in which it is off"):
+        strengths(desk, "0.25", job(enabled=False))
 
 
 def test_a_preset_replaces_the_program_and_switches_it_on(desk: Desk) -> None:

@@ -396,6 +396,7 @@ def test_a_run_tells_its_problem_once_and_is_then_inactive(host: FakeHost) -> No
     d = gaussian(1, 4, 8, 8)
     assert run.estimate(d, torch.ones(1)) is d
     assert told == [run.problem] and not run.active
+    assert run.guests == []  # and with them what they had prepared
     run.begin(stage)
     assert run.noise(d) is d and run.estimate(d, torch.ones(1)) is d
     assert run.conditioning("cond", "uncond", torch.ones(1)) == ("cond", "uncond")

@@ -6,6 +6,7 @@ the exact denoiser of unit-Gaussian latents, the VAE the fake host's.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import sys
 from types import ModuleType, SimpleNamespace
@@ -173,24 +174,32 @@ class Webui:
         self.grid, self.hijack = grid, hijack
         self.options: dict[str, Any] = {}
         contents: dict[str, dict[str, Any]] = {
-            "devices": {"device": torch.device("cpu"), "dtype_vae": torch.float32},
+            "devices": {
+                "device": torch.device("cpu"),
+                "dtype_vae": torch.float32,
+                "without_autocast": contextlib.nullcontext,
+            },
             "paths": {"data_path": str(self.folder)},
             "processing": {"StableDiffusionProcessingImg2Img": Redraw, "opt_C": 4, "opt_f": 8},
             "script_callbacks": {name: self.callbacks[name].append for name in CALLBACKS},
             "scripts": {"Script": Script, "AlwaysVisible": object(), "scripts_data": [xyz]},
             "sd_hijack": {"model_hijack": hijack, "EmbeddingsWithFixes": Table},
             "sd_samplers_common": {"setup_img2img_steps": _img2img_steps},
-            "sd_vae": {"get_loaded_vae_name": lambda: None},
+            "sd_vae": {"loaded_vae_file": None},
             "shared": {
                 "sd_model": Model(),
                 "cmd_opts": SimpleNamespace(api=True, nowebui=False, api_auth=None),
-                "opts": SimpleNamespace(add_option=self.options.__setitem__, outdir_samples=str(self.folder / "out")),
+                "opts": SimpleNamespace(
+                    add_option=self.options.__setitem__,
+                    outdir_samples=str(self.folder / "out"),
+                    auto_vae_precision=True,
+                ),
                 "OptionInfo": SimpleNamespace,
             },
             "textual_inversion": {},
             "textual_inversion.textual_inversion": {"Embedding": lambda vec, name: SimpleNamespace(vec=vec, name=name)},
         }
-        contents["shared"]["OptionInfo"] = lambda default, label, section: SimpleNamespace(label=label)
+        contents["shared"]["OptionInfo"] = lambda default, label, **more: SimpleNamespace(label=label, **more)
         root = ModuleType("modules")
         root.__path__ = []
         monkeypatch.setitem(sys.modules, "modules", root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from PIL import Image
 
 from lib_pxl.control.map import pixels
 from lib_pxl.hosts import fake
-from tests.webui.processing import Job, RedrawJob, Webui, copied
+from tests.webui.processing import Job, RedrawJob, Stage, Webui, copied
 
 HOOKS = {"on_before_ui", "on_ui_settings", "on_ui_tabs", "on_app_started", "on_infotext_pasted", "on_cfg_denoiser"}
 
@@ -54,7 +55,8 @@ def webui(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def forge_only(host: Webui) -> None:
     """What Forge has instead of A1111's embedding_db and first stage."""
-    vae = SimpleNamespace(first_stage_model=SimpleNamespace(process_in=lambda x: x), downscale_ratio=8)
+    vae = SimpleNamespace(first_stage_model=Stage(), downscale_ratio=8)
+    vae.first_stage_model.process_in = lambda x: x
     vae.latent_channels, vae.patcher = 4, SimpleNamespace(set_model_vae_regulation=lambda rule: None)
     vae.clone, vae.encode = lambda: vae, lambda x: fake.encode(x.movedim(-1, 1))
     host.shared.sd_model.forge_objects = SimpleNamespace(vae=vae)
@@ -240,15 +242,17 @@ def test_the_grid_has_each_axis_once_and_a_value_acts_on_its_own_cell(webui: Web
     webui.fire("on_before_ui")
     webui.fire("on_before_ui")
     labels = [option.label for option in webui.grid.axis_options]
-    assert labels == ["Nothing", "[pxl] Strength", "[pxl] Preset"]
-    strength = webui.grid.axis_options[1]
+    assert labels == ["Nothing", "[pxl] Preset", "[pxl] Strength"]
+    strength = webui.grid.axis_options[2]
     p = Job(job())
     cells = {}
-    for value in ("0", "0.5", "1:1"):
-        cell = copied(p, extra_generation_params={}, comments=[])
+    for value in ("0", "0.5", "9:1", "1:1"):
+        cell = copied(p)  # as shallow as the grid's own: the cells share what they write their infotext into
         strength.apply(cell, value, None)
         cells[value] = webui.process_images(cell)
+        assert ("pxl error" in cell.extra_generation_params) == (value == "9:1")
     assert not hasattr(p, "pxl_axis_values")
+    assert torch.equal(cells["9:1"], cells["0"])
     assert torch.equal(cells["0"], webui.process_images(Job(scripts=False)))
     assert torch.equal(cells["1:1"], webui.process_images(Job(job())))
     assert torch.equal(cells["0.5"], webui.process_images(Job(job(strength=0.5))))
@@ -259,12 +263,69 @@ def test_a_preset_is_an_axis(webui: Webui, job: Any) -> None:
 
     door.desk.presets.save("mine", json.dumps({"layers": []}))
     webui.fire("on_before_ui")
-    preset = webui.grid.axis_options[2]
+    preset = webui.grid.axis_options[1]
     assert preset.choices() == ["mine"]
     p = Job(job())
     preset.apply(p, "yours", None)
     assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
     assert "yours" in p.extra_generation_params["pxl error"]
+
+
+@pytest.mark.parametrize("order", [("[pxl] Preset", "[pxl] Strength"), ("[pxl] Strength", "[pxl] Preset")])
+def test_a_strength_changes_a_preset_whichever_axis_comes_first(webui: Webui, job: Any, order: tuple[str, str]) -> None:
+    import scripts.pxl as door
+
+    door.desk.presets.save("mine", json.dumps({"layers": job(strength=0.9)["control"]["layers"]}))
+    webui.fire("on_before_ui")
+    options = {option.label: option for option in webui.grid.axis_options}
+    p = Job()
+    for name in order:
+        options[name].apply(p, {"[pxl] Preset": "mine", "[pxl] Strength": "0.5"}[name], None)
+    assert torch.equal(webui.process_images(p), webui.process_images(Job(job(strength=0.5))))
+
+
+def test_a_layer_that_is_switched_off_may_be_half_made(webui: Webui) -> None:
+    p = Job({"control": {"enabled": False, "layers": [{"source": {"kind": "image"}, "strength": "0:"}]}})
+    assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
+    assert p.extra_generation_params == {} and p.comments == []
+
+
+def test_a_job_cannot_name_folders_for_itself(webui: Webui, job: Any, picture: Image.Image, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    picture.save(tmp_path / "private" / "a.png")
+    webui.fire("on_ui_settings")
+    assert webui.options["pxl_map_folders"].restrict_api is True
+    webui.shared.opts.outdir_samples = str(tmp_path / "private")  # as override_settings does it
+    p = Job({"control": {"layers": [{"source": {"kind": "image", "image": str(tmp_path / "private" / "a.png")}}]}})
+    webui.process_images(p)
+    assert "private" in p.extra_generation_params["pxl error"]
+
+
+def test_words_of_a_job_that_died_are_gone_in_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    host = Webui(monkeypatch, tmp_path)
+    host.reload()
+    import scripts.pxl as door
+
+    door.host.embed("word", {"l": torch.zeros(1, 8)})
+    with pytest.raises(RuntimeError, match="Nans"):
+        host.process_images(Job(crash_at=1))
+    assert host.hijack.embedding_db.ids_lookup == {}
+
+
+def test_a_vae_that_overflows_is_tried_again_in_full_precision(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, job: Any, picture: Image.Image
+) -> None:
+    host = Webui(monkeypatch, tmp_path)
+    host.reload()
+    encode, stage = Stage.encode, host.shared.sd_model.first_stage_model
+
+    def overflowing(self: Any, pixels: torch.Tensor) -> Any:
+        made = encode(self, pixels)
+        return SimpleNamespace(mode=lambda: made.mode() * (1 if pixels.dtype == torch.float32 else float("nan")))
+
+    monkeypatch.setattr(type(stage), "encode", overflowing)
+    monkeypatch.setattr(sys.modules["modules.devices"], "dtype_vae", torch.float16)
+    torch.testing.assert_close(host.process_images(Job(job())), target(picture), atol=1e-3, rtol=0)
 
 
 def test_the_tab_the_routes_and_the_settings_are_there(webui: Webui) -> None:
