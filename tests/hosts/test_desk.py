@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.desk import Desk, page_key
 from tests.control.stage import PICTURE
 
 
@@ -47,6 +47,8 @@ def test_no_job_is_lost_where_many_end_at_once(tmp_path: Path) -> None:
     assert desk.status("txt2img")[0] == 400
 
 
-def test_no_two_desks_share_a_key_and_none_is_short(tmp_path: Path) -> None:
-    keys = {Desk(tmp_path).key for _ in range(50)}
-    assert len(keys) == 50 and min(map(len, keys)) >= 32
+def test_the_page_s_key_is_long_and_outlives_a_reload_but_not_the_process(tmp_path: Path) -> None:
+    before = Desk(tmp_path).key
+    assert len(before) >= 32 and Desk(tmp_path / "other").key == before
+    page_key.cache_clear()
+    assert page_key() != before

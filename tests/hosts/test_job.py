@@ -60,6 +60,22 @@ def test_control_without_its_switch_is_on_where_there_are_layers(enabled: bool |
     assert Job.parse({"control": {"layers": [], **switch}}).control.enabled is (enabled is True)
 
 
+@settings(max_examples=40)
+@given(jobs)
+def test_a_job_awake_is_the_job_without_the_layers_that_are_switched_off(data: dict[str, Any]) -> None:
+    job, awake = Job.parse(data), Job.awake(data)
+    assert awake == Job.awake(json.dumps(data))
+    assert awake == (job if data.get("control", {}).get("enabled") is not False else job.with_program(Program()))
+
+
+def test_a_half_made_layer_does_no_harm_while_control_is_switched_off() -> None:
+    assert Job.awake({"control": {"enabled": False, "layers": "?", "new": 1}, "record": True}) == Job(record=True)
+    broken: list[Any] = [{"control": {"layers": [{}]}}, {"control": {"enabled": 0}}, {"controll": {}}, "{"]
+    for data in broken:
+        with pytest.raises(ProgramError):
+            Job.awake(data)
+
+
 def test_switched_off_control_keeps_its_layers() -> None:
     job = Job.parse({"control": {"enabled": False, "layers": [layer(strength=0.7)]}})
     assert Job.parse(job.format()) == job

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from lib_pxl.errors import HostError
 from lib_pxl.hosts import fake
 from lib_pxl.hosts.base import Vae
 from lib_pxl.hosts.fake import FACTOR
@@ -113,6 +114,13 @@ def test_colours_are_fitted_for_a_vae_with_an_offset_and_borders_of_its_own() ->
     colour = torch.tensor([0.9, 0.2, 0.4])
     middle = bordered(colour[None, :, None, None].expand(1, 3, 32, 32))[0, :, 2, 2].float()
     assert (middle @ matrix + bias).allclose(colour * 2 - 1, atol=1e-2)
+
+
+def test_a_vae_that_answers_no_numbers_is_refused_in_words() -> None:
+    latents = Latents()
+    with pytest.raises(HostError, match="wanted a VAE that bears this precision"):
+        latents.rgb(Counter(scale=float("nan")).vae())
+    assert latents.rgb(Counter().vae())[0].isfinite().all()
 
 
 def test_colours_are_fitted_once_for_each_vae() -> None:
