@@ -10,6 +10,7 @@ import inspect
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -292,7 +293,7 @@ def register(
 ) -> type:
     """Hook pxl into the host once more; the host has forgotten the last time. Returns the script's class."""
     hooks = Hooks(host, desk, axes)
-    for name, hook in {
+    callbacks: dict[str, Callable[..., Any]] = {
         "on_before_ui": hooks.on_before_ui,
         "on_ui_settings": hooks.on_ui_settings,
         "on_ui_tabs": lambda: [(tab(), "pxl", "pxl_tab")],
@@ -300,9 +301,16 @@ def register(
         "on_infotext_pasted": hooks.on_infotext_pasted,
         "on_cfg_denoiser": hooks.on_cfg_denoiser,
         "on_cfg_after_cfg": hooks.on_cfg_after_cfg,
-    }.items():
-        getattr(script_callbacks, name)(hook)
+    }
+    # A1111 1.10.1 searches the whole stack for each callback (script_callbacks.py:129), 18 ms; a thread's is short.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_hook, callbacks).result()
     return _script_class(hooks, panel)
+
+
+def _hook(callbacks: Mapping[str, Callable[..., Any]]) -> None:
+    for name, callback in callbacks.items():
+        getattr(script_callbacks, name)(callback)
 
 
 def _script_class(hooks: Hooks, panel: Callable[[str], list[Any]]) -> type:
