@@ -1,0 +1,171 @@
+"""The hooks of a WebUI: from the host's order of calls to a run's, and back to the host's tensors."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lib_pxl.hosts.axis import Axis
+from lib_pxl.hosts.base import Host, Pass
+from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.job import OFF, Job
+from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+
+log = logging.getLogger("pxl")
+
+
+class Webui(Host, Protocol):
+    """A host whose jobs are the `p` of A1111's family."""
+
+    def stage(self, p: Any, noise: Tensor) -> Pass:
+        """The pass about to start."""
+
+
+@dataclass
+class Call:
+    """A model call under way: what on_cfg_denoiser knew, for on_cfg_after_cfg, which is told neither."""
+
+    run: Run
+    denoiser: Any
+    x: Tensor
+    sigma: Tensor
+
+
+class Hooks:
+    """The host's callbacks. Switched off, they are one comparison a step."""
+
+    def __init__(self, host: Webui, desk: Desk, axes: Mapping[str, Axis]) -> None:
+        self.host, self.desk, self.axes = host, desk, axes
+        self.call: Call | None = None
+
+    def start(self, p: Any, given: Any) -> None:
+        """Read the job before anything of it is made."""
+        self.call = p.pxl_run = None
+        inside = _depth() > 1
+        if not inside:  # also what a job that died has left
+            self.host.forget()
+        left = {key: value for key, value in p.extra_generation_params.items() if key not in (KEY, ERROR_KEY)}
+        p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
+        run = Run(self.host, self.desk.latents, self.desk.maps, lambda sentence: _tell(p, sentence))
+        values = getattr(p, "pxl_axis_values", {})
+        run.start(given, (lambda job: self._axis_values(job, values)) if values else None)
+        if run.problem is None and inside and not run.inner:
+            return
+        p.pxl_run = (id(p), run)
+        if run.text:
+            p.extra_generation_params[KEY] = run.text
+
+    def before_sampling(self, p: Any, noise: Tensor) -> None:
+        """Prepare a pass. Forge calls this twice for hires; the second replaces the first."""
+        run = _acting(p)
+        if run is None:
+            return
+        with run.stepping_aside():
+            stage = self.host.stage(p, noise)
+            if len(stage.sigmas) > 1:  # DDIM makes no step at all at one step, or at a denoising strength near 0
+                run.begin(stage)
+                edited = run.noise(noise)
+                if edited is not noise:
+                    noise.copy_(edited)
+
+    def on_cfg_denoiser(self, params: Any) -> None:
+        """Remember sigma and x; swap the conditionings."""
+        self.call = None
+        run = _acting(getattr(params.denoiser, "p", None))
+        if run is None:
+            return
+        x, sigma = params.x, params.sigma
+        self.call = Call(run, params.denoiser, x, sigma)
+        cond, uncond = run.conditioning(params.text_cond, params.text_uncond, sigma)
+        if cond is not params.text_cond:
+            params.text_cond = cond
+        if uncond is not params.text_uncond:
+            params.text_uncond = uncond
+
+    def on_cfg_after_cfg(self, params: Any) -> None:
+        """Edit the clean estimate, here where all hosts honour it."""
+        call, self.call = self.call, None
+        if call is None:
+            return
+        b = len(params.x)
+        x, sigma = call.x[-b:], call.sigma[-b:]  # A1111 appends the unconditional rows, one for each image
+        if not _gives_eps(call.denoiser):
+            params.x = call.run.estimate(params.x, sigma)
+            return
+        with call.run.stepping_aside():  # A1111 1.10.1, DDIM, DDIM CFG++, PLMS, UniPC: sigma is a timestep, x is eps
+            real = sigma_of(call.denoiser.inner_model.inner_model.alphas_cumprod, sigma)
+            alpha = (1 / (1 + real**2).sqrt())[:, None, None, None]
+            spread = real[:, None, None, None] * alpha
+            denoised = (x.float() - spread * params.x.float()) / alpha
+            edited = call.run.estimate(denoised, real)
+            if edited is not denoised:
+                params.x = ((x.float() - alpha * edited) / spread).to(params.x.dtype)
+
+    def finish(self, p: Any, tab: str) -> None:
+        """The job is done: nothing of it stays."""
+        run = _run_of(p)
+        self.call = None
+        if _depth() == 1:
+            self.host.forget()
+        if run is not None:
+            p.pxl_run = None
+            if not getattr(p, "is_api", False):  # the page asks for its own jobs
+                self.desk.finish(tab, run.problem)
+
+    def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:
+        """A picture made without pxl switches control off."""
+        params.setdefault(KEY, OFF)
+
+    def _axis_values(self, job: Job, values: Mapping[str, str]) -> Job:
+        for name in (name for name in self.axes if name in values):
+            job = self.axes[name].rule(job, values[name])
+        return job
+
+
+def _run_of(p: Any) -> Run | None:
+    """The job's own run; a copy of the job (X/Y/Z, ADetailer) carries the attribute, but not the right to it."""
+    owner, run = getattr(p, "pxl_run", None) or (None, None)
+    return run if owner == id(p) else None
+
+
+def _acting(p: Any) -> Run | None:
+    """The job's own run, while there is something to do."""
+    run = _run_of(p)
+    return run if run is not None and run.active else None
+
+
+def _tell(p: Any, sentence: str) -> None:
+    p.extra_generation_params.pop(KEY, None)
+    p.extra_generation_params[ERROR_KEY] = sentence
+    p.comment(f"pxl: {sentence}")
+    log.warning("pxl: %s", sentence)
+
+
+def _gives_eps(denoiser: Any) -> bool:
+    return hasattr(denoiser, "alphas") and not getattr(denoiser, "classic_ddim_eps_estimation", False)
+
+
+def sigma_of(alphas: Tensor, timesteps: Tensor) -> Tensor:
+    """The VE sigma of each timestep; UniPC asks between the whole ones, where ln alpha is linear."""
+    fall = alphas.to(timesteps.device, torch.float32).log()
+    t = timesteps.float().clamp(0, len(alphas) - 1)
+    low = t.floor().long()
+    high = (low + 1).clamp(max=len(alphas) - 1)
+    alpha = torch.lerp(fall[low], fall[high], t - low).exp()
+    return ((1 - alpha) / alpha).sqrt()
+
+
+def _depth() -> int:
+    """How many of the host's jobs are under way in this thread: a script that makes pictures inside ours adds one."""
+    depth, frame = 0, inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        depth += code.co_name == "process_images_inner" and code.co_filename.endswith("processing.py")
+        frame = frame.f_back
+    return depth
