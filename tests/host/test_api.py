@@ -59,6 +59,13 @@ def test_every_other_sampler_answers_to_the_map_and_repeats_itself(host: Client,
     assert numpy.array_equal(host.make(layer(strength=0.6), sampler_name=sampler).first, made.first)
 
 
+def test_every_sampler_that_the_host_lists_answers_to_the_map(host: Client) -> None:
+    for sampler in (each["name"] for each in host.get("/sdapi/v1/samplers")):
+        made = host.make(layer(strength=0.6), sampler_name=sampler)
+        assert made.extra.keys() == {"pxl"}, (sampler, made.extra)
+        assert apart(made.first, host.make(sampler_name=sampler).first) > 1, sampler
+
+
 def test_the_picture_comes_nearer_to_the_map_with_strength(host: Client, mapped: Any) -> None:
     left = [apart(host.make(layer(strength=w), steps=8).first, mapped) for w in (0, 0.85, 0.97, 1)]
     assert left == sorted(left, reverse=True) and left[-1] <= 0.2 < left[-2]
