@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 # Before torch, transformers and gradio are first imported.
@@ -28,12 +29,15 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(params=["gradio-3.41.2", "gradio-4.40.0"])
+# By the newest Python that each has wheels for; `make` says in one line which one it leaves out.
+LEGS = {"gradio-3.41.2": (3, 12), "gradio-4.40.0": (3, 13)}
+
+
+@pytest.fixture(params=[leg for leg, newest in LEGS.items() if sys.version_info[:2] <= newest])
 def gradio_leg(request: pytest.FixtureRequest) -> dict[str, str]:
     """The environment of a subprocess that finds a host's gradio, pydantic and FastAPI before those of .venv."""
     leg = ROOT / ".venv" / "legs" / request.param
-    if not (leg / ".stamp").is_file():
-        pytest.skip(f"{request.param} is not in .venv/legs: make venv-test says why")
+    assert (leg / ".stamp").is_file(), f"{request.param} is not in .venv/legs: make venv-test"
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(leg), str(ROOT)])}
 
 

@@ -35,7 +35,6 @@ def choices(*names: str, unbuilt: tuple[str, ...] = ()) -> list[dict[str, Any]]:
 
 SCHEMA: dict[str, Any] = {
     "max_layers": 8,
-    "eases": ["linear", "smooth", "in", "out", "hold"],
     "switches": [
         {"name": "control", "label": "Control", "help": "maps", "built": True},
         {"name": "nokens", "label": "Nokens", "help": "bred words", "built": False},

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from lib_pxl.control.curve import EASES, Curve
+from lib_pxl.control.curve import Curve
 from lib_pxl.control.layer import KNOBS, SOURCES
 from lib_pxl.control.program import MAX_LAYERS
 from lib_pxl.knobs import Knob
@@ -38,7 +38,7 @@ def schema(switches: dict[str, Knob]) -> dict[str, Any]:
     """All that the editor needs to know of the knobs, from the knobs themselves."""
     named = [{"name": k.name, "label": k.label, "help": k.help, "built": BUILT[k.name]} for k in switches.values()]
     fields = [_field(SOURCES["image"][1]["image"]), *(_field(KNOBS[name]) for name in DRAWN)]
-    return {"max_layers": MAX_LAYERS, "eases": list(EASES), "switches": named, "fields": fields}
+    return {"max_layers": MAX_LAYERS, "switches": named, "fields": fields}
 
 
 def _field(knob: Knob) -> dict[str, Any]:
