@@ -26,12 +26,14 @@ MAY_IMPORT = {
     "store": GROUND,
     **dict.fromkeys(FEATURES, GROUND | {"store"}),
     "commons": GROUND | {"store", "taste", "share"},
+    "world": set(),
     "hosts": CORE,
+    "small": GROUND | {"world", "hosts"},
     "ui": CORE,
     "rest": GROUND | {"store", "control", "hosts"},
-    "studio": CORE | {"hosts", "ui", "rest"},
+    "studio": CORE | {"hosts", "ui", "rest", "small", "world"},
     "doctor": CORE | {"hosts"},
-    "__main__": CORE | {"commons", "hosts", "ui", "rest", "studio", "doctor"},
+    "__main__": CORE | {"commons", "hosts", "ui", "rest", "small", "studio", "doctor"},
 }
 # Packages that only some files may import, and those of them that must wait inside a function.
 ONLY = {
