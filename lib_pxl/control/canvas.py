@@ -63,13 +63,16 @@ class Canvas:
         return read(source[len(PREFIX) :])
 
 
+FINE = 64  # places from one model call to the next, at which all that moves over the steps is tabled
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Progress from sigma: i/(N-1) at the i-th model call, linear in ln sigma between; 0 where N is 1."""
 
     sigmas: Tensor  # (N,) of the model calls, descending, all above 0
     leads_to: Tensor  # (N,) the sigma that each step ends at
-    fall: Tensor  # (N,) -ln sigma, rising
+    marks: Tensor  # (M-1,) the sigmas halfway between neighbouring places
 
     @classmethod
     def parse(cls, sigmas: Tensor, device: torch.device | str) -> Schedule:
@@ -79,7 +82,8 @@ class Schedule:
         sound = values.isfinite().all() and (calls > 0).all() and (leads_to >= 0).all() and (leads_to <= calls).all()
         if len(calls) == 0 or not sound:
             raise ProgramError("sigmas", got=values[:8].tolist(), wanted="one or more sigmas above 0, falling, then 0")
-        return cls(calls.to(device), leads_to.to(device), -calls.log().to(device))
+        halves = (torch.arange((len(calls) - 1) * FINE) + 0.5) / FINE
+        return cls(calls, leads_to, spread(calls.log(), halves).exp().to(device))
 
     @property
     def calls(self) -> int:
@@ -87,16 +91,23 @@ class Schedule:
         return len(self.sigmas)
 
     @property
-    def progress(self) -> Tensor:
-        """u at every model call, (N,)."""
-        return torch.arange(self.calls, device=self.sigmas.device) / max(self.calls - 1, 1)
+    def places(self) -> Tensor:
+        """Every place of a table (M,), counted in model calls."""
+        return torch.arange((self.calls - 1) * FINE + 1) / FINE
 
-    def place(self, sigma: Tensor) -> Tensor:
-        """Where sigma (B,) stands among the calls, from 0 to N-1 and fractional between; nothing is read back."""
-        fall = -sigma.to(self.fall).clamp_min(1e-10).log()
-        # Not searchsorted, which torch 2.1 has no Metal kernel for.
-        right = (self.fall[:, None] < fall).sum(0).clamp(1, max(self.calls - 1, 1))
-        if self.calls == 1:
-            return torch.zeros_like(fall)
-        low, high = self.fall[right - 1], self.fall[right]
-        return right - 1 + ((fall - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
+    @property
+    def progress(self) -> Tensor:
+        """u at every place of a table (M,)."""
+        return self.places / max(self.calls - 1, 1)
+
+    def at(self, sigma: Tensor) -> Tensor:
+        """Where in a table sigma (B,) stands; nothing is read back, and torch 2.1 has it on a Mac too."""
+        return (self.marks > sigma.to(self.marks)[:, None]).sum(-1)
+
+
+def spread(table: Tensor, places: Tensor) -> Tensor:
+    """A table (N, …) of the model calls at places between them."""
+    left = places.long().clamp(max=len(table) - 1)
+    right = (left + 1).clamp(max=len(table) - 1)
+    between = (places - left).reshape(-1, *[1] * (table.ndim - 1))
+    return torch.lerp(table[left], table[right], between.to(table))

@@ -1,7 +1,7 @@
 """A mode is what a layer does to the clean estimate. A new one is one entry of MODES.
 
-A mode prepares, once, whatever it needs from the target's latents, and returns the edit: a function of the
-estimate, the weight and the place in the schedule, tensors in and a new tensor out.
+A mode makes ready, once, whatever it needs from the target's latents and from the strength over the schedule, and
+returns an edit: tensors in, a new tensor out. What moves over the steps it tables; the plan reads all tables at once.
 """
 
 from __future__ import annotations
@@ -12,48 +12,74 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib_pxl.control.canvas import Canvas, Schedule
+from lib_pxl.control.canvas import Canvas, Schedule, spread
 from lib_pxl.knobs import Choice
 
-Edit = Callable[[Tensor, Tensor, "Level"], Tensor]
+Edit = Callable[[Tensor, Tensor], Tensor]  # the estimate (B, C, H, W) and this step's row of the table (B, k)
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
-_TINY = 1e-6
 _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
+_NIL = 1e-12  # added to a variance
+_MOST = 1e6  # the tangent at full strength
+_SLACK = 1e-5  # a correlation may come out a rounding above 1
 
 
 @dataclass(frozen=True)
-class Level:
-    """The share of the target's deviation that an estimate has at this point of the schedule, (B, 1, 1, 1)."""
+class Stage:
+    """What a mode is given: the target's latents (1, C, H, W), and the strength at every place (M,) of the schedule."""
 
-    share: Tensor
+    target: Tensor
+    strength: Tensor
+    schedule: Schedule
+    canvas: Canvas
+
+
+@dataclass(frozen=True)
+class Made:
+    """A mode made ready: its edit, and the table (M, k) of which the edit gets a row."""
+
+    edit: Edit
+    table: Tensor
 
 
 def levels(schedule: Schedule) -> Tensor:
-    """That share at every model call, (N,): s0/sqrt(s0² + sigma²) for the sigma the step leads to, so 1 at the last."""
+    """The share of a clean picture's deviation that an estimate has, (N,).
+
+    s0/sqrt(s0² + sigma²), for the sigma that the step leads to, so that it is 1 at the last call.
+    """
     return _S0 / (_S0**2 + schedule.leads_to**2).sqrt()
 
 
-def color(target: Tensor, canvas: Canvas) -> Edit:
-    """Pull towards the map's own latents: aim at a correlation, so that edits do not compound over the steps."""
-    mean = target.mean((-2, -1), keepdim=True)  # (1, C, 1, 1)
-    deviation = target.std((-2, -1), keepdim=True, correction=0)
-    shape = ((target - mean) / deviation).masked_fill(deviation < _FLAT, 0)  # unit deviation; nothing in a flat map
+def color(stage: Stage) -> Made:
+    """Pull towards the map's own latents: aim at a correlation, so that edits do not compound over the steps.
 
-    def edit(denoised: Tensor, w: Tensor, level: Level) -> Tensor:
-        middle = denoised.mean((-2, -1), keepdim=True)  # (B, C, 1, 1)
-        rest = denoised - middle
-        spread = rest.square().mean((-2, -1), keepdim=True).sqrt()
-        rho = (rest * shape).mean((-2, -1), keepdim=True) / spread.clamp_min(_TINY)
-        aim = torch.maximum(rho, w)
-        w4 = w**4
-        goal_middle = torch.lerp(middle, mean.expand_as(middle), w4.expand_as(middle))
-        goal_spread = torch.lerp(spread, (deviation * level.share).expand_as(spread), w4.expand_as(spread))
-        kept = ((1 - aim**2).clamp_min(0) / (1 - rho**2).clamp_min(_TINY)).sqrt()
-        kept = kept * goal_spread / spread.clamp_min(_TINY)
-        pull = goal_spread * aim - kept * spread * rho
-        return torch.addcmul(torch.addcmul(goal_middle, kept, rest), pull, shape)
+    The estimate and the map at unit deviation have a correlation ρ; what must be added of the map for one of w is
+    w/√(1−w²)·√(1−ρ²) − ρ, or nothing where it is there already.
+    """
+    target, w = stage.target, stage.strength
+    mean, deviation = target.mean((-2, -1)), target.std((-2, -1), correction=0)  # (1, C)
+    shape = ((target - mean[..., None, None]) / deviation[..., None, None]).masked_fill(
+        deviation[..., None, None] < _FLAT, 0
+    )
+    level = spread(levels(stage.schedule), stage.schedule.places)
+    tangent = (w / (1 - w**2).clamp_min(1 / _MOST**2).sqrt()).clamp_max(_MOST)
+    goal = level[:, None] * deviation.cpu()  # (M, C)
+    nothing, one = shape.new_zeros(1), shape.new_full((), 1 + _SLACK)
 
-    return edit
+    def edit(denoised: Tensor, row: Tensor) -> Tensor:
+        b, c, h, wide = denoised.shape
+        tangent, w4, goal_spread = row[:, :1], row[:, 1:2], row[:, 2:]
+        normal, middle, rate = torch.native_group_norm(denoised, None, None, b, c, h * wide, c, _NIL)
+        both = normal.view(b * c, 1, -1), shape.expand(b, -1, -1, -1).reshape(b * c, -1, 1)
+        rho = torch.baddbmm(nothing, *both, beta=0, alpha=1 / (h * wide)).view(b, c)
+        rest = torch.addcmul(one, rho, rho, value=-1).sqrt()
+        pull = torch.maximum(rest * tangent, rho) - rho
+        mixed = torch.addcmul(normal, pull[..., None, None], shape)
+        spread = torch.lerp(rate.reciprocal(), goal_spread, w4)
+        centre = torch.lerp(middle, mean.expand(b, -1), w4)
+        whole = mixed.view(1, b * c, h, wide)
+        return torch.group_norm(whole, b * c, spread.view(-1), centre.view(-1), _NIL).view_as(denoised)
+
+    return Made(edit, torch.cat([tangent[:, None], w[:, None] ** 4, goal], dim=1))
 
 
 MODES = {

@@ -14,13 +14,12 @@ from torch import Tensor
 from lib_pxl.control.canvas import Canvas, Schedule
 from lib_pxl.control.layer import Layer
 from lib_pxl.control.map import MAPS, pixels, place
-from lib_pxl.control.mode import MODES, Edit, Level, levels
+from lib_pxl.control.mode import MODES, Made, Stage
 from lib_pxl.errors import ProgramError, PxlError, Words
 from lib_pxl.knobs import Flag, Knob, parse_group
 
 MAX_LAYERS = 8
 MAX_TEXT = 64 * 2**20  # a program may carry its pictures in base64
-_FINE = 8  # strengths are tabled at this many places from one model call to the next
 
 
 @dataclass(frozen=True)
@@ -67,23 +66,34 @@ class Program:
     def prepare(self, canvas: Canvas) -> Plan:
         """All that can fail or is slow, done before the first step: pictures, targets, masks, tables."""
         schedule = Schedule.parse(canvas.sigmas, canvas.device)
-        u = torch.linspace(0, 1, (schedule.calls - 1) * _FINE + 1)  # (M,)
-        tracks, strengths = [], torch.zeros(0, len(u))
+        tracks, tables, wide = [], [torch.zeros(len(schedule.places), 0)], 0
         for i, layer in enumerate(self.layers):
             curve = layer.curve(canvas.hires)
-            strength = torch.zeros_like(u) if curve is None else curve(u)
-            if strength.any():
-                tracks.append(_prepare_layer(layer, canvas, f"layers[{i}]"))
-                strengths = torch.cat([strengths, strength[None]])
-        return Plan(schedule, levels(schedule), strengths.to(canvas.device), tuple(tracks))
+            strength = None if curve is None else curve(schedule.progress)
+            if strength is None or not strength.any():
+                continue
+            made, share = _prepare_layer(layer, canvas, schedule, strength, f"layers[{i}]")
+            tables += [(strength > 0).float()[:, None], made.table]
+            end = wide + 1 + made.table.shape[1]
+            tracks.append(Track(made, share, slice(wide, end)))
+            wide = end
+        return Plan(schedule, torch.cat(tables, dim=1).to(canvas.device), tuple(tracks))
 
 
 @dataclass(frozen=True)
 class Track:
-    """A layer made ready: its edit, and where it acts."""
+    """A layer made ready, where it acts, and its columns of the plan's table; the first says whether it acts at all."""
 
-    edit: Edit
+    made: Made
     share: Tensor | None  # (1, 1, H, W), or None where it acts everywhere
+    columns: slice
+
+    def apply(self, denoised: Tensor, rows: Tensor) -> Tensor:
+        """The estimate with this layer blended in."""
+        own = rows[:, self.columns]
+        acts = own[:, :1, None, None]
+        weight = acts if self.share is None else self.share * acts
+        return torch.lerp(denoised, self.made.edit(denoised, own[:, 1:]), weight)
 
 
 @dataclass(frozen=True)
@@ -91,20 +101,17 @@ class Plan:
     """A program made ready for one pass."""
 
     schedule: Schedule
-    levels: Tensor  # (N,)
-    strengths: Tensor  # (tracks, (N-1) * _FINE + 1)
+    table: Tensor  # (M, k): all that moves over the steps
     tracks: tuple[Track, ...]
 
     def apply(self, denoised: Tensor, sigma: Tensor) -> Tensor:
         """The clean estimate (B, C, H, W) at sigma (B,), edited; tensors in, a new tensor out, no value read back."""
         if not self.tracks:
             return denoised
-        where = self.schedule.place(sigma)  # (B,)
-        level = Level(_read(self.levels, where))
-        estimate = denoised.float()
-        for track, w in zip(self.tracks, _read(self.strengths, where * _FINE), strict=True):
-            edited = torch.where(w > 0, track.edit(estimate, w, level), estimate)
-            estimate = edited if track.share is None else torch.lerp(estimate, edited, track.share)
+        rows = self.table[self.schedule.at(sigma)]  # (B, k)
+        estimate = denoised.float().contiguous()
+        for track in self.tracks:
+            estimate = track.apply(estimate, rows)
         return estimate.to(denoised.dtype)
 
 
@@ -156,7 +163,9 @@ def _naming(field: str) -> Iterator[None]:
         raise ProgramError(field, got=got, wanted=problem.wanted or "a picture that pxl can open") from problem
 
 
-def _prepare_layer(layer: Layer, canvas: Canvas, where: str) -> Track:
+def _prepare_layer(
+    layer: Layer, canvas: Canvas, schedule: Schedule, strength: Tensor, where: str
+) -> tuple[Made, Tensor | None]:
     layer.refuse_unbuilt(where)
     with _naming(f"{where}.source.image"):
         picture = MAPS[layer.map].build(canvas.still(layer.source["image"]))
@@ -166,20 +175,11 @@ def _prepare_layer(layer: Layer, canvas: Canvas, where: str) -> Track:
     wanted = (1, canvas.channels, canvas.height, canvas.width)
     if tuple(target.shape) != wanted or not torch.isfinite(target).all():
         raise ProgramError(where, got=f"a target of shape {tuple(target.shape)}", wanted=f"finite latents {wanted}")
-    edit = MODES[layer.mode].build(target.detach().to(canvas.device, torch.float32), canvas)
-    return Track(edit, share)
+    latents = target.detach().to(canvas.device, torch.float32)
+    return MODES[layer.mode].build(Stage(latents, strength, schedule, canvas)), share
 
 
 def _mask_share(layer: Layer, canvas: Canvas) -> Tensor:
     mask = pixels(place(canvas.mask(str(layer.mask)), layer.fit, canvas))[None]  # (1, 1, H*f, W*f)
     size = (canvas.height, canvas.width)
     return torch.nn.functional.interpolate(mask, size=size, mode="area").to(canvas.device)
-
-
-def _read(table: Tensor, where: Tensor) -> Tensor:
-    """A table (..., M) at fractional places (B,), as (..., B, 1, 1, 1)."""
-    last = table.shape[-1] - 1
-    left = where.floor().clamp(0, last)
-    right = (left + 1).clamp(max=last)
-    value = torch.lerp(table[..., left.long()], table[..., right.long()], where - left)
-    return value[..., None, None, None]
