@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -57,32 +59,32 @@ def kind_of(head: bytes) -> Kind | None:
 
 def open_still(source: Path | bytes) -> Image.Image:
     """A still picture as upright RGB, 8 bits a channel, transparency laid on white."""
-    image = _upright(source)
-    if image.mode == "RGB":
-        return image
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    with reading(source) as (image, what):
+        _judge_still(image, what)
+        return on_white(_upright(image, what))
 
 
 def open_mask(source: Path | bytes) -> Image.Image:
     """A mask as grey, white where it acts: the alpha channel if anything shows through it, else the luma."""
-    image = _upright(source)
+    with reading(source) as (opened, what):
+        _judge_still(opened, what)
+        image = _upright(opened, what)
     if image.mode == "RGBA":
         alpha = image.getchannel("A")
         return alpha if np.asarray(alpha).min() < 255 else image.convert("L")
     return image.convert("L")
 
 
-def _upright(source: Path | bytes) -> Image.Image:
-    """The picture as RGB or RGBA, turned as its EXIF says, and without its metadata."""
+@contextlib.contextmanager
+def reading(source: Path | bytes) -> Iterator[tuple[Image.Image, str]]:
+    """A picture of sound size, not decoded yet, and its name; whatever goes wrong inside is an ImageError."""
     what = "picture" if isinstance(source, bytes) else f"picture {shown(source.name)}"
     with _stream(source, what) as stream:
         kind = _announced(stream, what)
         try:
             image = Image.open(stream, formats=[kind.decoder])
-            _judge(image, stream, what)
-            image.load()
-            upright = _turned(_eight_bits(image, what), _turn(image))
-            upright = upright.convert("RGBA" if _has_alpha(upright) else "RGB")
+            _judge_size(image, what)
+            yield image, what
         except ImageError:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -90,6 +92,20 @@ def _upright(source: Path | bytes) -> Image.Image:
         except Exception as error:  # hostile bytes make Pillow's decoders raise every kind there is
             got = Words("a picture that ends early or is damaged")
             raise ImageError(what, got=got, wanted="a whole picture") from error
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """RGB, with what shows through laid on white."""
+    if image.mode == "RGB":
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+
+
+def _upright(image: Image.Image, what: str) -> Image.Image:
+    """The picture as RGB or RGBA, turned as its EXIF says, and without its metadata."""
+    image.load()
+    upright = _turned(_eight_bits(image, what), _turn(image))
+    upright = upright.convert("RGBA" if _has_alpha(upright) else "RGB")
     upright.info.clear()
     return upright
 
@@ -115,16 +131,24 @@ def _announced(stream: BinaryIO, what: str) -> Kind:
     return kind
 
 
-def _judge(image: Image.Image, stream: BinaryIO, what: str) -> None:
+def _judge_size(image: Image.Image, what: str) -> None:
     tags = getattr(image, "tag_v2", {})
     tile = tags.get(TILE_WIDTH, 1), tags.get(TILE_HEIGHT, 1)  # a TIFF of one pixel may lie in a tile of a gigabyte
     for part, (width, height) in (("a picture", image.size), ("a tile", tile)):
         if max(width, height) > MAX_SIDE or not 0 < width * height <= MAX_PIXELS:
             raise ImageError(what, got=Words(f"{part} of {width}x{height} pixels"), wanted=LIMITS)
+
+
+def is_animated(image: Image.Image) -> bool:
+    """True where there is more than one frame or page."""
     # An MPO is a JPEG with further views behind the photo, as many telephones write it.
-    if image.format != "MPO" and getattr(image, "is_animated", False):
+    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+
+
+def _judge_still(image: Image.Image, what: str) -> None:
+    if is_animated(image):
         got, parts = ("a document", "pages") if image.format == "TIFF" else ("an animation", "frames")
-        if stream.seek(0, os.SEEK_END) < MAX_COUNTED:
+        if getattr(image, "fp").seek(0, os.SEEK_END) < MAX_COUNTED:  # noqa: B009  (Pillow's types leave it out)
             got = f"{got} of {getattr(image, 'n_frames', 2)} {parts}"
         raise ImageError(what, got=Words(got), wanted="a still picture")
 
