@@ -116,7 +116,7 @@ def _add_presets(routes: APIRouter, desk: Desk, host: Host) -> None:
         text = (await _body(request, MAX_JSON)).decode("utf-8", "replace")
 
         def keep() -> None:
-            program = Program.parse(text).rename(lambda source: desk.maps.adopt(source, host.readable))
+            program = Program.parse(text).rename(lambda source, moving: desk.maps.adopt(source, host.readable, moving))
             desk.presets.save(name, program.format())
 
         with _Told():

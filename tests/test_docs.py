@@ -11,9 +11,10 @@ from fastapi import FastAPI
 
 from lib_pxl.__main__ import COMMANDS
 from lib_pxl.control.curve import EASES, Curve
-from lib_pxl.control.layer import KNOBS, SOURCES
+from lib_pxl.control.layer import KNOBS
 from lib_pxl.control.map import FITS, MAPS
 from lib_pxl.control.mode import MODES
+from lib_pxl.control.source import SOURCES
 from lib_pxl.hosts.axis import axes
 from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.hosts.job import Job

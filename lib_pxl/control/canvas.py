@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from lib_pxl.errors import ProgramError
+from lib_pxl.store.animations import Animation, open_animation
 from lib_pxl.store.folders import data_folder
-from lib_pxl.store.maps import PREFIX, Maps, taken
+from lib_pxl.store.maps import PREFIX, Maps, opened
 from lib_pxl.store.pictures import open_mask, open_still
 
 
@@ -41,7 +43,10 @@ class Canvas:
     rgb_bias: Tensor | None = None  # (3,)
     hires: bool = False
     region: Region | None = None
-    maps: Callable[[str], bytes] | None = None  # hash → the picture's bytes; None: the user's own data folder
+    maps: Callable[[str], Path | bytes] | None = None  # hash → where the picture lies; None: the user's own data folder
+    first: int = 0  # the place of this batch's first image in the whole job
+    previous: Callable[[], Image.Image | None] | None = None  # the last image made
+    annotators: Mapping[str, Callable[[Image.Image], Image.Image]] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,17 +55,21 @@ class Canvas:
 
     def still(self, source: str) -> Image.Image:
         """The picture behind a path, a base64 text or a `map:HASH`."""
-        return open_still(self._bytes(source))
+        return open_still(self._lying(source))
 
     def mask(self, source: str) -> Image.Image:
         """The mask behind a path, a base64 text or a `map:HASH`."""
-        return open_mask(self._bytes(source))
+        return open_mask(self._lying(source))
 
-    def _bytes(self, source: str) -> bytes:
+    def animation(self, source: str) -> Animation:
+        """The frames behind a path, a base64 text or a `map:HASH`."""
+        return open_animation(self._lying(source))
+
+    def _lying(self, source: str) -> Path | bytes:
         if not source.startswith(PREFIX):
-            return taken(source)
-        read = self.maps or Maps(data_folder() / "maps").read
-        return read(source[len(PREFIX) :])
+            return opened(source)
+        path = self.maps or Maps(data_folder() / "maps").path
+        return path(source[len(PREFIX) :])
 
 
 FINE = 64  # places from one model call to the next, at which all that moves over the steps is tabled

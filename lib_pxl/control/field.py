@@ -35,6 +35,11 @@ class Field:
         height = 0.5 ** torch.arange(octaves).repeat_interleave(WAVES)
         return cls(across, down, deep, phase, height / (height.square().sum() / 2).sqrt())
 
+    def some(self, which: slice) -> Field:
+        """Those of the fields alone."""
+        across, down, deep, phase = (each[which] for each in (self.across, self.down, self.deep, self.phase))
+        return Field(across, down, deep, phase, self.height)
+
     def __call__(self, z: Tensor, height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
         """The fields at each z (M,), as (M, F, height, width) of about zero mean and unit variance."""
         side = min(height, width)

@@ -7,56 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib_pxl.control.curve import Curve, CurveKnob
+from lib_pxl.control.gate import GATE
 from lib_pxl.control.map import FITS, MAPS
 from lib_pxl.control.mode import MODES
+from lib_pxl.control.source import A_PICTURE, SOURCES
 from lib_pxl.errors import ProgramError
 from lib_pxl.knobs import Choice, Flag, Knob, Text, format_group, one_of, parse_group
 
 Group = Mapping[str, Any]
-A_PICTURE = "a picture: a path, base64 or map:HASH"
-SEED = Knob("seed", "Seed", "which field is drawn; -1 follows the picture's own seed", -1, -1, 2**63 - 1, whole=True)
-
-SOURCES: dict[str, tuple[Choice, dict[str, Knob]]] = {
-    "image": (
-        Choice("Picture", "a still picture", "still"),
-        {"image": Text("image", "Picture", A_PICTURE, required=True, draws="image")},
-    ),
-    "frames": (
-        Choice("Frames", "an animation or a folder of pictures"),
-        {
-            "path": Text("path", "Frames", "a path of a GIF, APNG, WebP, MP4 or folder", required=True),
-            "advance": Knob(
-                "advance",
-                "Advance",
-                "what moves on to the next frame",
-                "step",
-                choices={
-                    "step": Choice("Step", "each sampling step"),
-                    "image": Choice("Image", "each image of the batch"),
-                    "both": Choice("Both", "each step and each image"),
-                },
-            ),
-        },
-    ),
-    "noise": (
-        Choice("Noise", "3-D noise whose depth is the progress"),
-        {
-            "scale": Knob("scale", "Scale", "the size of a feature as a share of the shorter side", 0.25, 0.001, 4),
-            "speed": Knob("speed", "Speed", "how many independent fields pass over the schedule", 1.0, 0, 1000),
-            "octaves": Knob("octaves", "Octaves", "how many finer layers of noise are added", 3, 1, 8, whole=True),
-            "seed": SEED,
-        },
-    ),
-    "previous": (Choice("Previous", "the last image made"), {}),
-}
-GATE: dict[str, Knob] = {
-    "scale": SOURCES["noise"][1]["scale"],
-    "speed": SOURCES["noise"][1]["speed"],
-    "cover": Knob("cover", "Cover", "the share of the picture that is let through", 0.5, 0, 1),
-    "soft": Knob("soft", "Soft", "how softly the gate closes", 0.2, 0, 1),
-    "reroll": Flag("reroll", "Reroll", "draw a new field every step"),
-    "seed": SEED,
-}
 MOTION: dict[str, Knob] = {
     "kind": Knob(
         "kind",
@@ -195,6 +153,5 @@ class Layer:
             if choices[value].build is None:
                 built = [each for each, choice in choices.items() if choice.build is not None]
                 raise ProgramError(f"{where}.{name}", got=value, wanted=f"{one_of(built)}: the rest is not built yet")
-        for name, group in (("gate", self.gate), ("motion", self.motion)):
-            if group is not None:
-                raise ProgramError(f"{where}.{name}", got=group, wanted="none: it is not built yet")
+        if self.motion is not None:
+            raise ProgramError(f"{where}.motion", got=self.motion, wanted="none: it is not built yet")

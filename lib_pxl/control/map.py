@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import numpy
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from lib_pxl.control.canvas import Canvas
+from lib_pxl.errors import ProgramError
 from lib_pxl.knobs import Choice
 
+_FAINT = 0.02  # a slope from one pixel to the next that is no edge
 Size = tuple[int, int]
 
 
@@ -40,11 +43,42 @@ FITS = {
     "stretch": Choice("Stretch", "bend the map to the picture's shape", _stretch),
 }
 
+
+def luma(pixels: Tensor, canvas: Canvas) -> Tensor:
+    """Brightness alone, as television weighs the colours (Rec. 709)."""
+    return (pixels * pixels.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]).sum(0, keepdim=True).expand(3, -1, -1)
+
+
+def edges(pixels: Tensor, canvas: Canvas) -> Tensor:
+    """Outlines: how steep the brightness is, as white as the steepest twentieth of the picture."""
+    wide = max(3, min(pixels.shape[-2:]) // 64 | 1)
+    grey = luma(pixels, canvas)[:1]
+    soft = F.avg_pool2d(F.pad(grey[None], [wide // 2] * 4, mode="replicate"), wide, 1)
+    near = F.pad(soft, [1] * 4, mode="replicate")
+    down, along = near[..., 2:, 1:-1] - near[..., :-2, 1:-1], near[..., 1:-1, 2:] - near[..., 1:-1, :-2]
+    steep = down.hypot(along)[0]
+    most = steep.flatten().kthvalue(max(1, round(0.95 * steep.numel()))).values
+    return (steep / most.clamp_min(_FAINT)).clamp(0, 1).expand(3, -1, -1)
+
+
+def annotated(name: str) -> Callable[[Tensor, Canvas], Tensor]:
+    """A map that the host's annotator of that name makes."""
+
+    def annotate(given: Tensor, canvas: Canvas) -> Tensor:
+        if name not in canvas.annotators:
+            known = f"color, luma or edges: this host has no annotator for {name}"
+            raise ProgramError("map", got=name, wanted=known)
+        found = canvas.annotators[name](Image.fromarray((given * 255).round().byte().permute(1, 2, 0).numpy()))
+        return pixels(found.convert("RGB").resize(canvas.size, Image.Resampling.LANCZOS))
+
+    return annotate
+
+
 MAPS = {
-    "color": Choice("Colour", "the map's own colours", lambda picture: picture),
-    "luma": Choice("Luma", "its brightness alone"),
-    "edges": Choice("Edges", "its outlines"),
-    "depth": Choice("Depth", "its depth, by the host's annotator"),
+    "color": Choice("Colour", "the map's own colours", lambda pixels, canvas: pixels),
+    "luma": Choice("Luma", "its brightness alone", luma),
+    "edges": Choice("Edges", "its outlines", edges),
+    "depth": Choice("Depth", "its depth, by the host's annotator", annotated("depth")),
     "pose": Choice("Pose", "its figures, by the host's annotator"),
 }
 

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from lib_pxl.control.canvas import Canvas, Schedule, spread
+from lib_pxl.control.source import Frames
+from lib_pxl.errors import ProgramError
 from lib_pxl.knobs import Choice
 
-Edit = Callable[[Tensor, Tensor], Tensor]  # the estimate (B, C, H, W) and this step's row of the table (B, k)
+Edit = Callable[[Tensor, Tensor, Tensor], Tensor]  # the estimate (B, C, H, W), a table's row (B, k), its place (B,)
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
 _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
 _NIL = 1e-12  # added to a variance
@@ -25,12 +27,31 @@ _SLACK = 1e-5  # a correlation may come out a rounding above 1
 
 @dataclass(frozen=True)
 class Stage:
-    """What a mode is given: the target's latents (1, C, H, W), and the strength at every place (M,) of the schedule."""
+    """What a mode is given: the layer's frames, and its strength at every place (M,) of the schedule."""
 
-    target: Tensor
+    frames: Frames
     strength: Tensor
     schedule: Schedule
     canvas: Canvas
+    where: str  # the layer's name in errors
+
+    def latents(self) -> Tensor:
+        """All frames as latents (K, C, H, W), or a ProgramError."""
+        found = self.frames.latents().detach().to(self.canvas.device, torch.float32)
+        wanted = (int(self.frames.which.max()) + 1, self.canvas.channels, self.canvas.height, self.canvas.width)
+        if tuple(found.shape) != wanted or not found.isfinite().all():
+            raise ProgramError(
+                self.where, got=f"a target of shape {tuple(found.shape)}", wanted=f"finite latents {wanted}"
+            )
+        return found
+
+    def chooser(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Of a stack (K, …), the one that each image (B,) sees at its place (B,)."""
+        which = self.frames.which.to(self.canvas.device)
+        image = torch.arange(which.shape[1], device=which.device)
+        if not which.any():
+            return lambda stack, place: stack.expand(len(place), *stack.shape[1:])
+        return lambda stack, place: stack[which[place, image]]
 
 
 @dataclass(frozen=True)
@@ -55,31 +76,30 @@ def color(stage: Stage) -> Made:
     The estimate and the map at unit deviation have a correlation ρ; what must be added of the map for one of w is
     w/√(1−w²)·√(1−ρ²) − ρ, or nothing where it is there already.
     """
-    target, w = stage.target, stage.strength
-    mean, deviation = target.mean((-2, -1)), target.std((-2, -1), correction=0)  # (1, C)
-    shape = ((target - mean[..., None, None]) / deviation[..., None, None]).masked_fill(
-        deviation[..., None, None] < _FLAT, 0
-    )
+    target, w, choose = stage.latents(), stage.strength, stage.chooser()
+    mean, deviation = target.mean((-2, -1)), target.std((-2, -1), correction=0)  # (K, C)
+    flat = deviation[..., None, None] < _FLAT
+    shapes = ((target - mean[..., None, None]) / deviation[..., None, None]).masked_fill(flat, 0)  # (K, C, H, W)
+    moments = torch.stack([mean, deviation], dim=1)  # (K, 2, C)
     level = spread(levels(stage.schedule), stage.schedule.places)
     tangent = (w / (1 - w**2).clamp_min(1 / _MOST**2).sqrt()).clamp_max(_MOST)
-    goal = level[:, None] * deviation.cpu()  # (M, C)
-    nothing, one = shape.new_zeros(1), shape.new_full((), 1 + _SLACK)
+    nothing, one = shapes.new_zeros(1), shapes.new_full((), 1 + _SLACK)
 
-    def edit(denoised: Tensor, row: Tensor) -> Tensor:
+    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
         b, c, h, wide = denoised.shape
-        tangent, w4, goal_spread = row[:, :1], row[:, 1:2], row[:, 2:]
-        normal, middle, rate = torch.native_group_norm(denoised, None, None, b, c, h * wide, c, _NIL)
-        both = normal.view(b * c, 1, -1), shape.expand(b, -1, -1, -1).reshape(b * c, -1, 1)
+        tangent, w4, level = row[:, 0:1], row[:, 1:2], row[:, 2:3]
+        shape, (goal_centre, goal_spread) = choose(shapes, place), choose(moments, place).unbind(1)
+        normal, centre, rate = torch.native_group_norm(denoised, None, None, b, c, h * wide, c, _NIL)
+        both = normal.view(b * c, 1, -1), shape.reshape(b * c, -1, 1)
         rho = torch.baddbmm(nothing, *both, beta=0, alpha=1 / (h * wide)).view(b, c)
         rest = torch.addcmul(one, rho, rho, value=-1).sqrt()
         pull = torch.maximum(rest * tangent, rho) - rho
-        mixed = torch.addcmul(normal, pull[..., None, None], shape)
-        spread = torch.lerp(rate.reciprocal(), goal_spread, w4)
-        centre = torch.lerp(middle, mean.expand(b, -1), w4)
-        whole = mixed.view(1, b * c, h, wide)
-        return torch.group_norm(whole, b * c, spread.view(-1), centre.view(-1), _NIL).view_as(denoised)
+        mixed = torch.addcmul(normal, pull[..., None, None], shape).view(1, b * c, h, wide)
+        spread = torch.lerp(rate.reciprocal(), goal_spread * level, w4)
+        centre = torch.lerp(centre, goal_centre, w4)
+        return torch.group_norm(mixed, b * c, spread.view(-1), centre.view(-1), _NIL).view_as(denoised)
 
-    return Made(edit, torch.cat([tangent[:, None], w[:, None] ** 4, goal], dim=1))
+    return Made(edit, torch.stack([tangent, w**4, level], dim=1))
 
 
 MODES = {

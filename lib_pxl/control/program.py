@@ -11,14 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lib_pxl.control.canvas import Canvas, Schedule
+from lib_pxl.control import gate
+from lib_pxl.control.canvas import FINE, Canvas, Schedule
 from lib_pxl.control.layer import Layer
-from lib_pxl.control.map import MAPS, pixels, place
+from lib_pxl.control.map import pixels, place
 from lib_pxl.control.mode import MODES, Made, Stage
+from lib_pxl.control.source import SOURCES, Look
 from lib_pxl.errors import ProgramError, PxlError, Words
 from lib_pxl.knobs import Flag, Knob, parse_group
 
 MAX_LAYERS = 8
+Rule = Callable[[str, bool], str]
 MAX_TEXT = 64 * 2**20  # a program may carry its pictures in base64
 
 
@@ -59,8 +62,8 @@ class Program:
             data["inner"] = True
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
-    def rename(self, rule: Callable[[str], str]) -> Program:
-        """The same program with every picture's name put through a rule."""
+    def rename(self, rule: Rule) -> Program:
+        """The same program with every picture's name put through a rule, which is told whether it may be moving."""
         return replace(self, layers=tuple(_renamed(layer, rule, i) for i, layer in enumerate(self.layers)))
 
     def prepare(self, canvas: Canvas) -> Plan:
@@ -85,15 +88,24 @@ class Track:
     """A layer made ready, where it acts, and its columns of the plan's table; the first says whether it acts at all."""
 
     made: Made
-    share: Tensor | None  # (1, 1, H, W), or None where it acts everywhere
+    share: Tensor | None  # (1 or N, 1 or B, 1, H, W): the same always, or another at each model call
     columns: slice
 
-    def apply(self, denoised: Tensor, rows: Tensor) -> Tensor:
+    def apply(self, denoised: Tensor, rows: Tensor, place: Tensor) -> Tensor:
         """The estimate with this layer blended in."""
         own = rows[:, self.columns]
-        acts = own[:, :1, None, None]
-        weight = acts if self.share is None else self.share * acts
-        return torch.lerp(denoised, self.made.edit(denoised, own[:, 1:]), weight)
+        weight = own[:, :1, None, None]
+        if self.share is not None:
+            weight = weight * self._here(place)
+        return torch.lerp(denoised, self.made.edit(denoised, own[:, 1:], place), weight)
+
+    def _here(self, place: Tensor) -> Tensor:
+        assert self.share is not None
+        calls, images = self.share.shape[:2]
+        if calls == 1:
+            return self.share[0]
+        image = torch.arange(len(place), device=place.device) if images > 1 else 0
+        return self.share[place.div(FINE, rounding_mode="floor"), image]
 
 
 @dataclass(frozen=True)
@@ -108,10 +120,11 @@ class Plan:
         """The clean estimate (B, C, H, W) at sigma (B,), edited; tensors in, a new tensor out, no value read back."""
         if not self.tracks:
             return denoised
-        rows = self.table[self.schedule.at(sigma)]  # (B, k)
+        place = self.schedule.at(sigma.expand(len(denoised)))
+        rows = self.table[place]  # (B, k)
         estimate = denoised.float().contiguous()
         for track in self.tracks:
-            estimate = track.apply(estimate, rows)
+            estimate = track.apply(estimate, rows, place)
         return estimate.to(denoised.dtype)
 
 
@@ -127,25 +140,26 @@ def read_json(text: str) -> Any:
         raise ProgramError("program", got=text, wanted='JSON such as {"layers": []}') from None
 
 
-def _renamed(layer: Layer, rule: Callable[[str], str], i: int) -> Layer:
+def _renamed(layer: Layer, rule: Rule, i: int) -> Layer:
     if layer.muted:
         rule = _if_possible(rule)
     source, mask = dict(layer.source), layer.mask
-    if "image" in source:
-        with _naming(f"layers[{i}].source.image"):
-            source["image"] = rule(source["image"])
+    for name, moving in (("image", False), ("path", True)):
+        if name in source:
+            with _naming(f"layers[{i}].source.{name}"):
+                source[name] = rule(source[name], moving)
     if mask is not None:
         with _naming(f"layers[{i}].mask"):
-            mask = rule(mask)
+            mask = rule(mask, False)
     return replace(layer, source=source, mask=mask)
 
 
-def _if_possible(rule: Callable[[str], str]) -> Callable[[str], str]:
+def _if_possible(rule: Rule) -> Rule:
     """The rule, or the name as it was: a layer that is not used may have lost its picture."""
 
-    def lenient(name: str) -> str:
+    def lenient(name: str, moving: bool) -> str:
         with contextlib.suppress(PxlError):
-            return rule(name)
+            return rule(name, moving)
         return name
 
     return lenient
@@ -156,8 +170,11 @@ def _naming(field: str) -> Iterator[None]:
     """Whatever is wrong with a layer's picture, said of that layer."""
     try:
         yield
-    except ProgramError:
-        raise
+    except ProgramError as problem:
+        layer = field.partition(".")[0]
+        if problem.field.startswith(layer):
+            raise
+        raise ProgramError(f"{layer}.{problem.field}", got=problem.got, wanted=problem.wanted) from problem
     except PxlError as problem:
         got = problem.got if problem.wanted else Words(problem)
         raise ProgramError(field, got=got, wanted=problem.wanted or "a picture that pxl can open") from problem
@@ -167,16 +184,16 @@ def _prepare_layer(
     layer: Layer, canvas: Canvas, schedule: Schedule, strength: Tensor, where: str
 ) -> tuple[Made, Tensor | None]:
     layer.refuse_unbuilt(where)
-    with _naming(f"{where}.source.image"):
-        picture = MAPS[layer.map].build(canvas.still(layer.source["image"]))
-        target = canvas.encode(pixels(place(picture, layer.fit, canvas))[None])
-    with _naming(f"{where}.mask"):
-        share = None if layer.mask is None else _mask_share(layer, canvas)
-    wanted = (1, canvas.channels, canvas.height, canvas.width)
-    if tuple(target.shape) != wanted or not torch.isfinite(target).all():
-        raise ProgramError(where, got=f"a target of shape {tuple(target.shape)}", wanted=f"finite latents {wanted}")
-    latents = target.detach().to(canvas.device, torch.float32)
-    return MODES[layer.mode].build(Stage(latents, strength, schedule, canvas)), share
+    choice, knobs = SOURCES[layer.source["kind"]]
+    with _naming(f"{where}.source.{next(iter(knobs), 'kind')}"):
+        frames = choice.build(layer.source, Look(layer.map, layer.fit, canvas), schedule)
+        made = MODES[layer.mode].build(Stage(frames, strength, schedule, canvas, where))
+    share = None if layer.gate is None else gate.share(layer.gate, canvas, schedule)
+    if layer.mask is not None:
+        with _naming(f"{where}.mask"):
+            mask = _mask_share(layer, canvas)[None]
+        share = mask if share is None else mask * share
+    return made, share
 
 
 def _mask_share(layer: Layer, canvas: Canvas) -> Tensor:

@@ -56,10 +56,13 @@ class Run:
         with self.stepping_aside():
             job = change(Job.parse(given)) if change else Job.awake(given)
             if job.control.enabled and job.control.program.layers:
-                kept = job.control.program.rename(lambda source: self.maps.adopt(source, self.host.readable))
+                kept = job.control.program.rename(self._adopt)
                 self.guests.append(ControlGuest(kept))
                 self.text = job.with_program(kept).format()
                 self.inner = kept.inner
+
+    def _adopt(self, source: str, moving: bool) -> str:
+        return self.maps.adopt(source, self.host.readable, moving)
 
     @property
     def active(self) -> bool:
@@ -121,7 +124,7 @@ class Run:
             encode=lambda pixels: self.latents.encode(pixels, vae),
             hires=stage.kind == "hires",
             region=stage.region,
-            maps=self.maps.read,
+            maps=self.maps.path,
         )
 
     @contextlib.contextmanager

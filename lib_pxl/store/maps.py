@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lib_pxl.errors import ImageError, StoreError, Words, shown
+from lib_pxl.store.animations import VIDEOS, open_animation
 from lib_pxl.store.pictures import KINDS, WANTED, kind_of, open_still
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -27,11 +28,14 @@ class Maps:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, moving: bool = True) -> str:
         """The hash under which the picture now lies on the disk, whole and once."""
         if len(data) > MAX_BYTES:
             raise ImageError("picture", got=Words(f"{len(data):,} bytes"), wanted=TOO_LARGE)
-        open_still(data)
+        if moving:
+            next(open_animation(data).frames([0]))
+        else:
+            open_still(data)
         kind = kind_of(data)
         assert kind is not None  # open_still has read it
         name = hashlib.sha256(data).hexdigest()[:32]
@@ -68,20 +72,33 @@ class Maps:
         except OSError as error:
             raise StoreError(f"map {path.name}", got=error.strerror, wanted="a file that can be read") from error
 
-    def adopt(self, source: str, roots: Sequence[Path] | None = None) -> str:
-        """`map:HASH` for a picture that is named so, sent as base64, or lies inside one of `roots` (None: anywhere)."""
+    def adopt(self, source: str, roots: Sequence[Path] | None = None, moving: bool = False) -> str:
+        """`map:HASH` for a picture that is named so, sent as base64, or lies inside one of `roots` (None: anywhere).
+
+        Where it may be moving, a folder and a video stay where they are, and keep their own name.
+        """
         if source.startswith(PREFIX):
             self.path(source[len(PREFIX) :])
             return source
-        return PREFIX + self.put(taken(source, roots))
+        given = opened(source, roots)
+        if moving and isinstance(given, Path) and (given.is_dir() or given.suffix.lower() in VIDEOS):
+            open_animation(given)
+            return source
+        return PREFIX + self.put(_read(given, source) if isinstance(given, Path) else given, moving)
 
 
-def taken(source: str, roots: Sequence[Path] | None = None) -> bytes:
-    """The bytes of a picture sent as base64, or lying at a path inside `roots` (None: anywhere)."""
+def opened(source: str, roots: Sequence[Path] | None = None) -> Path | bytes:
+    """The bytes of a picture sent as base64, or its path, which must be inside `roots` (None: anywhere)."""
     if len(source) > MAX_TEXT:
         raise ImageError("picture", got=Words(f"a text of {len(source):,} characters"), wanted=TOO_LARGE)
     data = _sent(source)
     return _lying(source, roots) if data is None else data
+
+
+def taken(source: str, roots: Sequence[Path] | None = None) -> bytes:
+    """The bytes of a picture sent as base64, or lying at a path inside `roots` (None: anywhere)."""
+    given = opened(source, roots)
+    return _read(given, source) if isinstance(given, Path) else given
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -123,11 +140,20 @@ def _sent(source: str) -> bytes | None:
     return None
 
 
-def _lying(source: str, roots: Sequence[Path] | None) -> bytes:
-    """The bytes of the file at a path; outside the roots, the answer is the same whether it exists or not."""
+def _lying(source: str, roots: Sequence[Path] | None) -> Path:
+    """The path, where something is there; outside the roots, the answer is the same whether it exists or not."""
     if len(source) > MAX_PATH or "\0" in source or "://" in source:
         raise ImageError("picture", got=source, wanted=f"{WANTED} as base64, as a path or as {PREFIX}HASH")
     path = _inside(source, roots)
+    try:
+        if path.is_file() or path.is_dir():
+            return path
+    except (OSError, ValueError):
+        pass
+    raise ImageError("picture", got=source, wanted="the path of a file that exists")
+
+
+def _read(path: Path, source: str) -> bytes:
     try:
         if not path.is_file():
             raise ImageError("picture", got=source, wanted="the path of a file that exists")

@@ -9,8 +9,9 @@ from typing import Any
 import gradio as gr
 
 from lib_pxl.control.curve import Curve
-from lib_pxl.control.layer import KNOBS, SOURCES
+from lib_pxl.control.layer import KNOBS
 from lib_pxl.control.program import MAX_LAYERS
+from lib_pxl.control.source import SOURCES
 from lib_pxl.knobs import Knob
 from lib_pxl.ui.compat import on_page
 

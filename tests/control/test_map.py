@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lib_pxl.control import Canvas, Region
 from lib_pxl.control.map import FITS, MAPS, pixels, place
+from lib_pxl.errors import ProgramError
 from tests.control.stage import canvas, gaussian, layer, painted, program, sent
 
 SIZES = st.integers(1, 40)
@@ -103,7 +104,7 @@ def test_a_region_s_mask_and_target_are_the_crop_of_the_whole_s() -> None:
     region = program(given).prepare(canvas(height=16, width=16, encode=encode, region=Region(box, (32, 24))))
     assert torch.equal(seen[1], seen[0][part])
     assert whole.tracks[0].share is not None and region.tracks[0].share is not None
-    assert torch.equal(region.tracks[0].share, whole.tracks[0].share[part])
+    assert torch.equal(region.tracks[0].share[0], whole.tracks[0].share[0][part])
     assert region.apply(d[part], SIGMA).shape == (1, 3, 16, 16)
 
 
@@ -112,7 +113,38 @@ def test_pixels_are_the_picture_s_values_from_0_to_1_channels_first() -> None:
     assert torch.equal(pixels(picture), torch.tensor(numpy.asarray(picture)).permute(2, 0, 1) / 255)
     assert pixels(picture.convert("L")).shape == (1, 7, 5)
     assert pixels(Image.new("RGB", (1, 1), "white")).flatten().tolist() == [1, 1, 1]
-    assert same(MAPS["color"].build(picture), picture)
+
+
+def test_a_colour_map_is_the_picture_itself() -> None:
+    assert torch.equal(MAPS["color"].build(pixels(painted(5, 7)), board(5, 7)), pixels(painted(5, 7)))
+
+
+def test_a_luma_map_is_grey_and_as_bright_as_television_says() -> None:
+    red, green, blue = torch.eye(3)[:, :, None, None].expand(3, 3, 4, 4)
+    for colour, wanted in ((red, 0.2126), (green, 0.7152), (blue, 0.0722), (torch.ones(3, 4, 4), 1.0)):
+        assert MAPS["luma"].build(colour, board(4, 4)).allclose(torch.full((3, 4, 4), wanted))
+
+
+def test_an_edge_map_is_white_along_outlines_and_black_elsewhere() -> None:
+    picture = torch.zeros(3, 64, 64)
+    picture[:, :, 32:] = 0.6
+    found = MAPS["edges"].build(picture, board(64, 64))
+    assert found.shape == (3, 64, 64) and found[:, :, 31:33].min() == 1
+    assert found[:, :, :28].max() == 0 and found[:, :, 36:].max() == 0
+    assert torch.equal(MAPS["edges"].build(1 - picture, board(64, 64)), found), "light on dark or dark on light"
+
+
+@pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
+def test_a_flat_picture_has_no_edges(value: float) -> None:
+    assert MAPS["edges"].build(torch.full((3, 9, 16), value), board(16, 9)).max() == 0
+
+
+def test_a_depth_map_is_the_host_s_own_or_one_clear_sentence() -> None:
+    with pytest.raises(ProgramError, match="this host has no annotator for depth"):
+        program(layer(map="depth")).prepare(canvas())
+    known = canvas(annotators={"depth": lambda picture: Image.new("L", (5, 3), picture.size[0])})
+    found = MAPS["depth"].build(torch.rand(3, 8, 8), known)
+    assert found.allclose(torch.full((3, 8, 8), 8 / 255))
 
 
 def masked(mask: Image.Image, strength: Any = 0.6, **changes: Any) -> tuple[Tensor, Tensor, Tensor]:

@@ -130,11 +130,7 @@ def test_a_program_holds_as_many_layers_as_it_says() -> None:
 UNBUILT: list[tuple[str, dict[str, Any], str]] = [
     ("mode", {"mode": "layout"}, "color"),
     ("mode", {"mode": "hold"}, "color"),
-    ("map", {"map": "depth"}, "color"),
-    ("source.kind", {"source": {"kind": "noise"}}, "image"),
-    ("source.kind", {"source": {"kind": "frames", "path": "a.gif"}}, "image"),
-    ("source.kind", {"source": {"kind": "previous"}}, "image"),
-    ("gate", {"gate": {"cover": 0.5}}, "none"),
+    ("map", {"map": "pose"}, "color"),
     ("motion", {"motion": {"kind": "swirl"}}, "none"),
 ]
 
@@ -159,7 +155,7 @@ def test_what_is_not_built_yet_does_no_harm_where_it_does_not_act(
     assert torch.equal(joined.apply(d, sigma), alone.apply(d, sigma))
 
 
-@pytest.mark.parametrize("strength", [0, "0:0, 100%:0", "0:0, 44%:0, 45%:1, 46%:0"], ids=str)
+@pytest.mark.parametrize("strength", [0, "0:0, 100%:0", "0:0, 50.1%:0, 50.2%:1, 50.3%:0"], ids=str)
 def test_a_layer_of_no_strength_at_any_step_is_dropped(strength: Any) -> None:
     ready = program(layer(strength=strength)).prepare(canvas(steps=3))
     d = gaussian(1, 3, 8, 8)
@@ -206,7 +202,7 @@ def names(whole: Program) -> list[str | None]:
 
 
 def test_a_muted_layer_may_have_lost_its_picture() -> None:
-    def lost(source: str) -> str:
+    def lost(source: str, moving: bool) -> str:
         raise ImageError(f"{source} is gone")
 
     muted = program(layer(muted=True))
@@ -219,16 +215,23 @@ def test_pictures_are_renamed_everywhere_and_nothing_else_is_touched() -> None:
     moving = layer(source={"kind": "noise"}, mode="warp")
     whole = program(layer(mask="m", muted=True), moving, layer(strength="0:0, 1:1"))
     assert names(whole) == [PICTURE, PICTURE, "m"]
-    renamed = whole.rename(lambda source: source[:1] + "!")
+    renamed = whole.rename(lambda source, _: source[:1] + "!")
     assert names(renamed) == [PICTURE[0] + "!"] * 2 + ["m!"]
     back = {PICTURE[0] + "!": PICTURE, "m!": "m"}
-    assert renamed.rename(lambda source: back[source]) == whole
+    assert renamed.rename(lambda source, _: back[source]) == whole
 
-    def refuse(source: str) -> str:
+    def refuse(source: str, moving: bool) -> str:
         raise ImageError("picture", got=source, wanted="another")
 
     with pytest.raises(ProgramError, match=r"layer 1 source\.image: got 'm', wanted another"):
         program(layer(source={"kind": "image", "image": "m"})).rename(refuse)
+
+
+def test_the_rule_is_told_which_pictures_may_be_moving() -> None:
+    told: dict[str, bool] = {}
+    film = layer(source={"kind": "frames", "path": "film"}, mask="mask")
+    program(film, layer()).rename(lambda source, moving: (told.setdefault(source, moving) and source) or source)
+    assert told == {"film": True, "mask": False, PICTURE: False}
 
 
 def test_layers_act_one_after_another_in_order() -> None:
