@@ -45,7 +45,6 @@ class Canvas:
     region: Region | None = None
     maps: Callable[[str], Path | bytes] | None = None  # hash → where the picture lies; None: the user's own data folder
     first: int = 0  # the place of this batch's first image in the whole job
-    previous: Callable[[], Image.Image | None] | None = None  # the last image made
     annotators: Mapping[str, Callable[[Image.Image], Image.Image]] = field(default_factory=dict)
 
     @property

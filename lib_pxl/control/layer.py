@@ -11,26 +11,11 @@ from lib_pxl.control.gate import GATE
 from lib_pxl.control.map import FITS, MAPS
 from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import A_PICTURE, SOURCES
+from lib_pxl.control.warp import MOTION
 from lib_pxl.errors import ProgramError
-from lib_pxl.knobs import Choice, Flag, Knob, Text, format_group, one_of, parse_group
+from lib_pxl.knobs import Flag, Knob, Text, format_group, one_of, parse_group
 
 Group = Mapping[str, Any]
-MOTION: dict[str, Knob] = {
-    "kind": Knob(
-        "kind",
-        "Motion",
-        "what moves the pixels",
-        "flow",
-        choices={
-            "flow": Choice("Flow", "the movement between the map's frames"),
-            "noise": Choice("Noise", "curl noise"),
-            "swirl": Choice("Swirl", "around the middle"),
-            "drift": Choice("Drift", "all one way"),
-        },
-    ),
-    "amount": Knob("amount", "Amount", "how far, as a share of the shorter side", 0.1, 0, 4),
-    "rest": Knob("rest", "Rest", "the progress at which every pixel is back home; 0 is never", 0.0, 0, 1),
-}
 
 
 @dataclass(frozen=True)
@@ -153,5 +138,3 @@ class Layer:
             if choices[value].build is None:
                 built = [each for each, choice in choices.items() if choice.build is not None]
                 raise ProgramError(f"{where}.{name}", got=value, wanted=f"{one_of(built)}: the rest is not built yet")
-        if self.motion is not None:
-            raise ProgramError(f"{where}.motion", got=self.motion, wanted="none: it is not built yet")

@@ -15,8 +15,10 @@ from lib_pxl.control import gate
 from lib_pxl.control.canvas import FINE, Canvas, Schedule
 from lib_pxl.control.layer import Layer
 from lib_pxl.control.map import pixels, place
-from lib_pxl.control.mode import MODES, Made, Stage
+from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import SOURCES, Look
+from lib_pxl.control.stage import Made, Stage
+from lib_pxl.control.warp import MOTION
 from lib_pxl.errors import ProgramError, PxlError, Words
 from lib_pxl.knobs import Flag, Knob, parse_group
 
@@ -66,6 +68,10 @@ class Program:
         """The same program with every picture's name put through a rule, which is told whether it may be moving."""
         return replace(self, layers=tuple(_renamed(layer, rule, i) for i, layer in enumerate(self.layers)))
 
+    def settle(self, previous: Callable[[], str]) -> Program:
+        """The same program with the last picture's name for itself, so that it can be made again tomorrow."""
+        return replace(self, layers=tuple(_settled(layer, previous, i) for i, layer in enumerate(self.layers)))
+
     def prepare(self, canvas: Canvas) -> Plan:
         """All that can fail or is slow, done before the first step: pictures, targets, masks, tables."""
         schedule = Schedule.parse(canvas.sigmas, canvas.device)
@@ -76,8 +82,9 @@ class Program:
             if strength is None or not strength.any():
                 continue
             made, share = _prepare_layer(layer, canvas, schedule, strength, f"layers[{i}]")
-            tables += [(strength > 0).float()[:, None], made.table]
-            end = wide + 1 + made.table.shape[1]
+            table = torch.zeros(len(strength), 0) if made.table is None else made.table
+            tables += [(strength > 0).float()[:, None], table]
+            end = wide + 1 + table.shape[1]
             tracks.append(Track(made, share, slice(wide, end)))
             wide = end
         return Plan(schedule, torch.cat(tables, dim=1).to(canvas.device), tuple(tracks))
@@ -93,11 +100,21 @@ class Track:
 
     def apply(self, denoised: Tensor, rows: Tensor, place: Tensor) -> Tensor:
         """The estimate with this layer blended in."""
+        if self.made.edit is None:
+            return denoised
         own = rows[:, self.columns]
         weight = own[:, :1, None, None]
         if self.share is not None:
             weight = weight * self._here(place)
         return torch.lerp(denoised, self.made.edit(denoised, own[:, 1:], place), weight)
+
+    def noise(self, noise: Tensor) -> Tensor:
+        """The first noise, edited."""
+        if self.made.noise is None:
+            return noise
+        place = torch.zeros(len(noise), dtype=torch.long, device=noise.device)
+        share = None if self.share is None else self._here(place)
+        return self.made.noise(noise.float(), share).to(noise.dtype)
 
     def _here(self, place: Tensor) -> Tensor:
         assert self.share is not None
@@ -127,6 +144,12 @@ class Plan:
             estimate = track.apply(estimate, rows, place)
         return estimate.to(denoised.dtype)
 
+    def noise(self, noise: Tensor) -> Tensor:
+        """The first noise (B, C, H, W) of unit variance, edited; the same tensor where no layer acts on it."""
+        for track in self.tracks:
+            noise = track.noise(noise)
+        return noise
+
 
 def read_json(text: str) -> Any:
     """JSON from a stranger: too long, too deep and not JSON are each one sentence."""
@@ -152,6 +175,13 @@ def _renamed(layer: Layer, rule: Rule, i: int) -> Layer:
         with _naming(f"layers[{i}].mask"):
             mask = rule(mask, False)
     return replace(layer, source=source, mask=mask)
+
+
+def _settled(layer: Layer, previous: Callable[[], str], i: int) -> Layer:
+    if layer.muted or layer.source["kind"] != "previous":
+        return layer
+    with _naming(f"layers[{i}].source"):
+        return replace(layer, source={"kind": "image", "image": previous()})
 
 
 def _if_possible(rule: Rule) -> Rule:
@@ -186,8 +216,9 @@ def _prepare_layer(
     layer.refuse_unbuilt(where)
     choice, knobs = SOURCES[layer.source["kind"]]
     with _naming(f"{where}.source.{next(iter(knobs), 'kind')}"):
+        motion = layer.motion or parse_group(MOTION, {}, where)
         frames = choice.build(layer.source, Look(layer.map, layer.fit, canvas), schedule)
-        made = MODES[layer.mode].build(Stage(frames, strength, schedule, canvas, where))
+        made = MODES[layer.mode].build(Stage(frames, strength, schedule, canvas, motion, where))
     share = None if layer.gate is None else gate.share(layer.gate, canvas, schedule)
     if layer.mask is not None:
         with _naming(f"{where}.mask"):

@@ -110,11 +110,8 @@ def still(own: Mapping[str, Any], look: Look, schedule: Schedule) -> Frames:
 
 
 def previous(own: Mapping[str, Any], look: Look, schedule: Schedule) -> Frames:
-    """The last picture that the host made."""
-    image = look.canvas.previous() if look.canvas.previous else None
-    if image is None:
-        raise ProgramError("source", got="previous", wanted="a picture made before this one: there is none yet")
-    return Pictures(_always(look, schedule), lambda: iter([image]), look)
+    """The last picture that the host made; a job puts that picture's own name in its place."""
+    raise ProgramError("source", got="previous", wanted="a picture made before this one: there is none here")
 
 
 def frames(own: Mapping[str, Any], look: Look, schedule: Schedule) -> Frames:

@@ -41,6 +41,7 @@ class Pass:
     dtype: torch.dtype
     mask: Tensor | None = None  # broadcasts to the latents; 1 where the picture may change
     region: Region | None = None  # the part of the whole picture that is redrawn
+    first: int = 0  # the place of the first image in the whole job
 
 
 class Host(Protocol):

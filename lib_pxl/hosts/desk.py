@@ -7,6 +7,8 @@ import threading
 from functools import cache, cached_property
 from pathlib import Path
 
+from PIL import Image
+
 from lib_pxl.hosts.latents import Latents
 from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
@@ -26,6 +28,7 @@ class Desk:
         self.data = data
         self.latents = Latents()
         self.key = page_key()
+        self.previous: Image.Image | None = None  # the last picture made
         self._ended: dict[str, tuple[int, str | None]] = {}
         self._lock = threading.Lock()
 

@@ -153,7 +153,7 @@ class DiffusersHost:
     ) -> Made:
         """The pictures of one request; `stop`, once set, ends it after the step under way."""
         told: dict[str, str] = {}
-        run = Run(self, self.desk.latents, self.desk.maps, lambda sentence: told.update({ERROR_KEY: sentence}))
+        run = Run(self, self.desk, lambda sentence: told.update({ERROR_KEY: sentence}))
         with self._busy:
             try:
                 request = request.checked(self.factor)
@@ -164,6 +164,7 @@ class DiffusersHost:
             finally:
                 self.forget()
                 self.desk.finish(tab or request.kind, run.problem)
+        self.desk.previous = pictures[-1] if pictures else self.desk.previous
         if run.text and run.problem is None:
             told = {KEY: run.text}
         texts = [request.infotext(seed, self.model, told) for seed in request.seeds]

@@ -81,7 +81,7 @@ class FakeHost:
     ) -> Picture:
         """One job of one batch; `hires` is the second pass's scale, `stop_after` a user who interrupts."""
         infotext: dict[str, str] = {}
-        run = Run(self, self.desk.latents, self.desk.maps, lambda sentence: infotext.update({ERROR_KEY: sentence}))
+        run = Run(self, self.desk, lambda sentence: infotext.update({ERROR_KEY: sentence}))
         run.start(job)
         run.guests += self.guests if run.problem is None else []
         picture = Picture(torch.zeros(0), infotext)

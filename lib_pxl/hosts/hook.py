@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lib_pxl.hosts.axis import Axis
@@ -52,7 +53,7 @@ class Hooks:
             self.host.forget()
         left = {key: value for key, value in p.extra_generation_params.items() if key not in (KEY, ERROR_KEY)}
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
-        run = Run(self.host, self.desk.latents, self.desk.maps, lambda sentence: _tell(p, sentence))
+        run = Run(self.host, self.desk, lambda sentence: _tell(p, sentence))
         values = getattr(p, "pxl_axis_values", {})
         run.start(given, (lambda job: self._axis_values(job, values)) if values else None)
         if run.problem is None and inside and not run.inner:
@@ -107,12 +108,13 @@ class Hooks:
             if edited is not denoised:
                 params.x = ((x.float() - alpha * edited) / spread).to(params.x.dtype)
 
-    def finish(self, p: Any, tab: str) -> None:
-        """The job is done: nothing of it stays."""
+    def finish(self, p: Any, tab: str, pictures: Sequence[Any]) -> None:
+        """The job is done: nothing of it stays but its last picture."""
         run = _run_of(p)
         self.call = None
         if _depth() == 1:
             self.host.forget()
+            self.desk.previous = next((each for each in reversed(pictures) if isinstance(each, Image.Image)), None)
         if run is not None:
             p.pxl_run = None
             if not getattr(p, "is_api", False):  # the page asks for its own jobs

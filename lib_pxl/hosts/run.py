@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -11,11 +12,11 @@ import torch
 from torch import Tensor
 
 from lib_pxl.control import Canvas, Plan, Program
-from lib_pxl.errors import PxlError
+from lib_pxl.errors import ImageError, PxlError, Words
 from lib_pxl.hosts.base import Guest, Host, Pass
+from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import Job
-from lib_pxl.hosts.latents import Latents
-from lib_pxl.store.maps import Maps
+from lib_pxl.store.maps import PREFIX
 
 log = logging.getLogger("pxl")
 T = TypeVar("T")
@@ -35,6 +36,10 @@ class ControlGuest(Guest):
         self.plan = None
         self.plan = self.program.prepare(canvas)
 
+    def noise(self, noise: Tensor) -> Tensor:
+        """The layers that act before the first step."""
+        return self.plan.noise(noise) if self.plan else noise
+
     def estimate(self, denoised: Tensor, sigma: Tensor) -> Tensor:
         """Blend the layers in."""
         return self.plan.apply(denoised, sigma) if self.plan else denoised
@@ -43,8 +48,8 @@ class ControlGuest(Guest):
 class Run:
     """One job: its guests, and the first problem, if there was one. From then on it leaves the picture alone."""
 
-    def __init__(self, host: Host, latents: Latents, maps: Maps, report: Callable[[str], None]) -> None:
-        self.host, self.latents, self.maps, self.report = host, latents, maps, report
+    def __init__(self, host: Host, desk: Desk, report: Callable[[str], None]) -> None:
+        self.host, self.desk, self.report = host, desk, report
         self.guests: list[Guest] = []
         self.problem: str | None = None
         self.text = ""
@@ -56,13 +61,20 @@ class Run:
         with self.stepping_aside():
             job = change(Job.parse(given)) if change else Job.awake(given)
             if job.control.enabled and job.control.program.layers:
-                kept = job.control.program.rename(self._adopt)
+                kept = job.control.program.rename(self._adopt).settle(self._previous)
                 self.guests.append(ControlGuest(kept))
                 self.text = job.with_program(kept).format()
                 self.inner = kept.inner
 
     def _adopt(self, source: str, moving: bool) -> str:
-        return self.maps.adopt(source, self.host.readable, moving)
+        return self.desk.maps.adopt(source, self.host.readable, moving)
+
+    def _previous(self) -> str:
+        if self.desk.previous is None:
+            raise ImageError("previous picture", got=Words("none yet"), wanted="one made before this one")
+        file = io.BytesIO()
+        self.desk.previous.convert("RGB").save(file, "PNG")
+        return PREFIX + self.desk.maps.put(file.getvalue())
 
     @property
     def active(self) -> bool:
@@ -108,7 +120,7 @@ class Run:
     def _canvas(self, stage: Pass) -> Canvas:
         batch, channels, height, width = stage.shape
         vae = self.host.vae()
-        rgb, bias = self.latents.rgb(vae)
+        rgb, bias = self.desk.latents.rgb(vae)
         return Canvas(
             batch=batch,
             channels=channels,
@@ -121,10 +133,11 @@ class Run:
             dtype=stage.dtype,
             rgb=rgb,
             rgb_bias=bias,
-            encode=lambda pixels: self.latents.encode(pixels, vae),
+            encode=lambda pixels: self.desk.latents.encode(pixels, vae),
             hires=stage.kind == "hires",
             region=stage.region,
-            maps=self.maps.path,
+            maps=self.desk.maps.path,
+            first=stage.first,
         )
 
     @contextlib.contextmanager

@@ -157,7 +157,10 @@ class WebuiHost:
         if redraws and getattr(p, "paste_to", None) and getattr(p, "mask_for_overlay", None):
             x, y, width, height = p.paste_to
             region = Region((x, y, x + width, y + height), p.mask_for_overlay.size)
-        return Pass(kind, (b, c, h, w), self.schedule(p), list(p.seeds[:b]), noise.device, noise.dtype, mask, region)
+        first = p.iteration * p.batch_size
+        return Pass(
+            kind, (b, c, h, w), self.schedule(p), list(p.seeds[:b]), noise.device, noise.dtype, mask, region, first
+        )
 
 
 def register(
@@ -222,7 +225,8 @@ def _script_class(hooks: Hooks, panel: Callable[[str], list[Any]]) -> type:
 
         def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
             """After the last image."""
-            hooks.finish(p, "img2img" if self.is_img2img else "txt2img")
+            made = processed.images[processed.index_of_first_image :]  # before it, a grid
+            hooks.finish(p, "img2img" if self.is_img2img else "txt2img", made)
 
     return PxlScript
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from lib_pxl.control import Curve, Layer
 from lib_pxl.control.gate import GATE
-from lib_pxl.control.layer import KNOBS, MOTION
+from lib_pxl.control.layer import KNOBS
 from lib_pxl.control.source import SOURCES
+from lib_pxl.control.warp import MOTION
 from lib_pxl.errors import ProgramError
 from lib_pxl.knobs import Knob
 from tests.control.stage import told

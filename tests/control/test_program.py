@@ -131,7 +131,6 @@ UNBUILT: list[tuple[str, dict[str, Any], str]] = [
     ("mode", {"mode": "layout"}, "color"),
     ("mode", {"mode": "hold"}, "color"),
     ("map", {"map": "pose"}, "color"),
-    ("motion", {"motion": {"kind": "swirl"}}, "none"),
 ]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_pxl.control.canvas import FINE, Schedule
-from lib_pxl.control.mode import levels
+from lib_pxl.control.color import levels
 from lib_pxl.errors import ProgramError
 from lib_pxl.hosts.fake import sigmas
 from tests.control.stage import canvas, correlation, gaussian, layer, plan, program

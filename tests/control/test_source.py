@@ -19,7 +19,7 @@ from lib_pxl.control.source import SOURCES, Look
 from lib_pxl.errors import ProgramError
 from lib_pxl.hosts.fake import sigmas
 from lib_pxl.store import animations
-from tests.control.stage import canvas, gaussian, layer, painted, program
+from tests.control.stage import PICTURE, canvas, gaussian, layer, painted, program
 
 STEPS = 10
 
@@ -117,14 +117,14 @@ def test_frames_that_are_not_there_are_an_error_in_words(path: str) -> None:
         made(layer(source={"kind": "frames", "path": path}))
 
 
-def test_the_previous_picture_is_a_still_and_an_error_where_there_is_none() -> None:
-    given = layer(source={"kind": "previous"}, strength=1)
-    d, sigma = gaussian(1, 3, 8, 8), torch.tensor([1.0])
-    before = made(given, previous=lambda: painted(8, 8))
-    assert torch.equal(before.apply(d, sigma), made(layer(strength=1)).apply(d, sigma))
-    for previous in (None, lambda: None):
-        with pytest.raises(ProgramError, match="there is none yet"):
-            made(given, previous=previous)
+def test_the_previous_picture_is_settled_to_its_own_name_before_the_job() -> None:
+    last, other = layer(source={"kind": "previous"}, mode="color"), layer()
+    settled = program(last, other, last).settle(lambda: "map:it")
+    assert [each.source.get("image") for each in settled.layers] == ["map:it", PICTURE, "map:it"]
+    muted = program(layer(source={"kind": "previous"}, muted=True))
+    assert muted.settle(lambda: pytest.fail("asked")) == muted
+    with pytest.raises(ProgramError, match="there is none here"):
+        made(last)
 
 
 def noisy(**own: Any) -> dict[str, Any]:

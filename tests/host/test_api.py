@@ -111,7 +111,7 @@ def test_img2img_and_inpainting(host: Client, mapped: Any) -> None:
         (layer(strength="0:a"), "'0:a'"),
         (layer(strength="2:1"), "write 2%"),
         (layer() | {"kontrol": 1}, "kontrol"),
-        (layer(mode="warp"), "not built yet"),
+        (layer(mode="hold"), "not built yet"),
         ({"control": {"layers": [{"source": {"kind": "image", "image": "/etc/passwd"}}]}}, "/etc/passwd"),
         ({"control": {"layers": [{"source": {"kind": "image", "image": "map:" + "0" * 32}}]}}, "data folder"),
         ('{"control": ' + "[" * 100_000, "nested too deeply"),

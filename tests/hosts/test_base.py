@@ -27,7 +27,7 @@ def test_a_plain_guest_hands_everything_back() -> None:
 
 def test_a_run_of_plain_guests_hands_back_the_same_objects(data_folder: Path) -> None:
     host = FakeHost(data_folder)
-    run = Run(host, host.desk.latents, host.desk.maps, pytest.fail)
+    run = Run(host, host.desk, pytest.fail)
     run.guests += [Guest(), Guest()]
     run.begin(STAGE)
     x, cond, uncond = gaussian(1, 4, 8, 8), object(), object()
@@ -53,7 +53,7 @@ def test_guests_act_one_after_another_each_at_the_doors_it_opens(data_folder: Pa
             return cond + "!", uncond
 
     host = FakeHost(data_folder)
-    run = Run(host, host.desk.latents, host.desk.maps, pytest.fail)
+    run = Run(host, host.desk, pytest.fail)
     run.guests += [Add(), Double(), Speak()]
     run.begin(STAGE)
     x = gaussian(1, 4, 8, 8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -346,7 +348,7 @@ def test_the_host_s_mask_is_respected_exactly(host: FakeHost) -> None:
 
 
 def test_a_soft_mask_lets_through_its_share_of_the_edit(host: FakeHost) -> None:
-    run = Run(host, host.desk.latents, host.desk.maps, pytest.fail)
+    run = Run(host, host.desk, pytest.fail)
     run.start(job(layer(strength=0.8)))
     share, d, sigma = gaussian(1, 1, 8, 8).sigmoid(), gaussian(2, 4, 8, 8), torch.ones(2)
     stage = Pass("txt2img", (2, 4, 8, 8), sigmas(10), [1, 2], torch.device("cpu"), torch.float32)
@@ -386,7 +388,7 @@ def test_the_hires_pass_has_its_own_strength(hires: Any, first: bool, second: bo
 
 def test_a_run_tells_its_problem_once_and_is_then_inactive(host: FakeHost) -> None:
     told: list[str] = []
-    run = Run(host, host.desk.latents, host.desk.maps, told.append)
+    run = Run(host, host.desk, told.append)
     assert not run.active
     run.start(job())
     assert run.active and told == []
@@ -405,7 +407,7 @@ def test_a_run_tells_its_problem_once_and_is_then_inactive(host: FakeHost) -> No
 
 def test_a_job_may_be_changed_on_its_way_in_and_a_change_that_fails_is_a_problem_like_any_other(host: FakeHost) -> None:
     said: list[str] = []
-    run = Run(host, host.desk.latents, host.desk.maps, said.append)
+    run = Run(host, host.desk, said.append)
     run.start(job(), lambda given: replace(given, record=True))
     assert json.loads(run.text)["record"] is True
     run.start(job(), raising(CoreError("axis", got="x", wanted="y")))
@@ -414,6 +416,43 @@ def test_a_job_may_be_changed_on_its_way_in_and_a_change_that_fails_is_a_problem
 
 @pytest.mark.parametrize("inner", [True, False])
 def test_whether_inner_jobs_are_meant_is_read_off_the_program(inner: bool, host: FakeHost) -> None:
-    run = Run(host, host.desk.latents, host.desk.maps, pytest.fail)
+    run = Run(host, host.desk, pytest.fail)
     run.start(job(inner=inner))
     assert run.inner is inner
+
+
+def test_the_previous_picture_is_kept_so_that_the_infotext_makes_the_picture_again(host: FakeHost) -> None:
+    before = layer(source={"kind": "previous"}, strength=1)
+    assert "got none yet, wanted one made before this one" in sentence(host.generate(job(before)))
+    host.desk.previous = painted(64, 64, 5)
+    made = host.generate(job(before))
+    (kept,) = json.loads(made.infotext[KEY])["control"]["layers"]
+    assert kept["source"]["image"].startswith("map:")
+    host.desk.previous = painted(64, 64, 6)
+    assert torch.equal(host.generate(made.infotext[KEY]).latents, made.latents)
+    assert torch.equal(
+        host.generate(job(layer(source={"kind": "image", "image": sent(painted(64, 64, 5))}, strength=1))).latents,
+        made.latents,
+    )
+
+
+def test_an_animation_is_kept_whole_under_its_hash(host: FakeHost) -> None:
+    file = io.BytesIO()
+    painted(16, 16, 1).save(file, "GIF", save_all=True, append_images=[painted(16, 16, 2)], duration=40)
+    film = layer(source={"kind": "frames", "path": base64.b64encode(file.getvalue()).decode()}, strength=1)
+    made = host.generate(job(film))
+    (kept,) = json.loads(made.infotext[KEY])["control"]["layers"]
+    name = kept["source"]["path"].removeprefix("map:")
+    assert host.desk.maps.read(name) == file.getvalue()
+    assert torch.equal(host.generate(made.infotext[KEY]).latents, made.latents)
+
+
+def test_a_folder_stays_where_it_is_and_only_inside_the_readable_ones(host: FakeHost, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    painted(16, 16).save(tmp_path / "in" / "0.png")
+    film = layer(source={"kind": "frames", "path": str(tmp_path / "in")}, strength=1)
+    host.readable = [tmp_path / "other"]
+    assert "wanted a path inside" in sentence(host.generate(job(film)))
+    host.readable = [tmp_path]
+    made = host.generate(job(film))
+    assert json.loads(made.infotext[KEY])["control"]["layers"][0]["source"]["path"] == str(tmp_path / "in")

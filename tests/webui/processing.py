@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lib_pxl.hosts import fake
@@ -84,6 +85,7 @@ class Job:
         self.steps, self.hr_second_pass_steps, self.is_hr_pass = 6, 0, False
         self.denoising_strength, self.seeds, self.ands = 0.5, [1], 1
         self.enable_hr, self.timesteps, self.crash_at, self.size = False, False, None, (16, 16)
+        self.iteration, self.batch_size = 0, 1
         self.extra_generation_params: dict[str, Any] = {}
         self.comments: list[str] = []
         self.text_cond: Any = None
@@ -238,8 +240,14 @@ def process_images_inner(host: Webui, p: Job) -> Tensor:
     if hasattr(p, "inner_job"):
         p.inner_result = host.process_images(p.inner_job)
     if getattr(p, "scripts", True):
-        script.postprocess(p, None, *arguments)
+        made = SimpleNamespace(images=[Image.new("RGB", (8, 8), "red"), *picture(x)], index_of_first_image=1)
+        script.postprocess(p, made, *arguments)
     return x
+
+
+def picture(x: Tensor) -> list[Image.Image]:
+    """Latents (B, C, H, W) as grey pictures, a pixel for each."""
+    return [Image.fromarray((each[0].clamp(0, 1) * 255).byte().numpy()) for each in x]
 
 
 def _pass(host: Webui, p: Job, noise: Tensor, start: Tensor | None) -> Tensor:

@@ -166,7 +166,7 @@ def test_a_copy_of_a_running_job_has_no_right_to_its_run(webui: Webui, job: Any)
         ({"strength": "0:a"}, "got '0:a'"),
         ({"strength": "2:1"}, "write 2%"),
         ({"source": {"kind": "image", "image": "/etc/passwd"}}, "/etc/passwd"),
-        ({"mode": "warp"}, "not built yet"),
+        ({"mode": "hold"}, "not built yet"),
         ({"colour": 1}, "colour"),
         ({"source": {"kind": "image", "image": "map:" + "0" * 32}}, "not in this data folder"),
     ],

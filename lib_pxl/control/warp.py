@@ -1,0 +1,140 @@
+"""The mode `warp`: pixels are carried along, and come home by the progress given.
+
+A step of a sampler keeps r = sigma'/sigma of what was there and takes 1 − r of the edited estimate. What it would keep
+at the old place is taken back: D' = D + (moved D − D)/(1 − r), so that after the step all of the picture has moved. So
+a step moves by the change of the displacement over that step, however many steps there are.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lib_pxl.control.canvas import FINE
+from lib_pxl.control.field import Field
+from lib_pxl.control.source import SEED, SPEED
+from lib_pxl.control.stage import Made, Stage
+from lib_pxl.errors import ProgramError
+from lib_pxl.knobs import Choice, Knob
+
+_WHIRL = 0.35  # curl noise's features, as a share of the shorter side
+_LEAST = 0.02  # a step that takes less than this share of the estimate is not made up for
+_NIL = 1e-6
+
+
+def warp(stage: Stage) -> Made:
+    """Displace the estimate so that the picture follows the motion."""
+    canvas, own = stage.canvas, stage.motion
+    h, w = canvas.height, canvas.width
+    kind = MOTION["kind"].choices[own["kind"]].build
+    n = stage.schedule.calls
+    u = torch.arange(n + 1) / n  # before each call, and after the last
+    strength = torch.cat([stage.strength[::FINE], stage.strength[-1:]])
+    way = _home(u, own["rest"]) * (1 if kind is flow else _rise(u, own["rest"]))
+    reach = own["amount"] * min(h, w) * strength * way
+    total = reach[:, None, None, None] * kind(stage, u)  # (N+1, 2, H, W) in latents
+    moves = total.diff(dim=0).permute(0, 2, 3, 1)  # (N, H, W, 2)
+    places = torch.stack(torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")[::-1], dim=-1)
+    grids = ((places - moves) / torch.tensor([w, h]) * 2 - 1).to(canvas.device)
+
+    gain = 1 / (1 - stage.schedule.leads_to / stage.schedule.sigmas).clamp(min=_LEAST)
+    gain = gain * (moves != 0).flatten(1).any(1)  # where nothing moves, not even a rounding does
+
+    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
+        grid = grids[place.div(FINE, rounding_mode="floor")]
+        moved = F.grid_sample(denoised, grid, padding_mode="border", align_corners=False)
+        return torch.lerp(denoised, moved, row[:, :, None, None])
+
+    return Made(edit, gain[stage.schedule.places.long(), None])
+
+
+def _rise(u: Tensor, rest: float) -> Tensor:
+    """From nothing to all in the first half of the way that there is."""
+    t = (2 * u / (rest or 1)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _home(u: Tensor, rest: float) -> Tensor:
+    """From all to nothing in the second half of the way to rest; without a rest, all."""
+    return 1 - _rise(u - rest / 2, rest) if rest else torch.ones_like(u)
+
+
+def drift(stage: Stage, u: Tensor) -> Tensor:
+    """All to the right."""
+    size = stage.canvas.height, stage.canvas.width
+    return torch.tensor([1.0, 0.0])[None, :, None, None].expand(len(u), 2, *size)
+
+
+def swirl(stage: Stage, u: Tensor) -> Tensor:
+    """Around the middle, fastest halfway to the border, and still in the middle and beyond it."""
+    x, y = _centred(stage)
+    pace = 2 * (0.5 - 2 * (x**2 + y**2)).exp()  # 1 / 0.5 at a distance of 0.5, where distance times pace is most
+    return torch.stack([-y * pace, x * pace]).expand(len(u), -1, -1, -1)
+
+
+def curl(stage: Stage, u: Tensor) -> Tensor:
+    """Curl noise (Bridson et al. 2007): along the level lines of a field, so that nothing piles up."""
+    own, canvas = stage.motion, stage.canvas
+    seed = canvas.seeds[0] if own["seed"] < 0 else own["seed"]
+    hills = Field.draw([seed], _WHIRL)(u * own["speed"], canvas.height, canvas.width)[:, 0]
+    down, along = torch.gradient(hills, dim=(1, 2))
+    return _unit(torch.stack([down, -along], dim=1))
+
+
+def flow(stage: Stage, u: Tensor) -> Tensor:
+    """The movement between the map's frames, added up from the first on (Kroeger et al. 2016, by OpenCV)."""
+    if importlib.util.find_spec("cv2") is None:
+        raise ProgramError(
+            "motion.kind", got="flow", wanted="noise, swirl or drift: flow needs OpenCV, which is not here"
+        )
+    import cv2
+
+    finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    size = stage.canvas.height, stage.canvas.width
+    grey = [(each.mean(0) * 255).round().byte().numpy() for each in stage.frames.pixels()]
+    shown = stage.frames.which[::FINE, 0].tolist()
+    moved = [torch.zeros(2, *size)]
+    for before, after in zip([shown[0], *shown], [*shown, shown[-1]], strict=True):
+        found = torch.zeros(1, 2, *size)
+        if before != after:
+            pixels = torch.from_numpy(finder.calc(grey[before], grey[after], None)).permute(2, 0, 1)[None]
+            found = F.interpolate(pixels, size, mode="area") / stage.canvas.factor
+        moved.append(moved[-1] + found[0])
+    return _unit(torch.stack(moved[1:]), whole=True)
+
+
+def _unit(fields: Tensor, whole: bool = False) -> Tensor:
+    """Of a mean length of 1: each field by itself, or the longest of them all."""
+    long = fields.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).sqrt()
+    return fields / (long.amax(0, keepdim=True) if whole else long).clamp_min(_NIL)
+
+
+def _centred(stage: Stage) -> tuple[Tensor, Tensor]:
+    """x and y of every latent; the shorter side is from -1 to 1."""
+    size = stage.canvas.height, stage.canvas.width
+    y, x = torch.meshgrid(*((torch.arange(n) + 0.5 - n / 2) * 2 / min(size) for n in size), indexing="ij")
+    return x, y
+
+
+MOTION: Mapping[str, Knob] = {
+    "kind": Knob(
+        "kind",
+        "Motion",
+        "what moves the pixels",
+        "noise",
+        choices={
+            "flow": Choice("Flow", "the movement between the map's frames", flow),
+            "noise": Choice("Noise", "curl noise", curl),
+            "swirl": Choice("Swirl", "around the middle", swirl),
+            "drift": Choice("Drift", "all one way", drift),
+        },
+    ),
+    "amount": Knob("amount", "Amount", "how far, as a share of the shorter side", 0.1, 0, 4),
+    "rest": Knob("rest", "Rest", "the progress at which every pixel is back home; 0 is never", 0.0, 0, 1),
+    "speed": SPEED,
+    "seed": SEED,
+}
