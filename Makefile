@@ -8,13 +8,16 @@ LAST_gradio-3.41.2 := 3.12
 LAST_gradio-4.40.0 := 3.13
 CHECKED := lib_pxl scripts install.py preload.py
 
-.PHONY: help studio test check lint types format bench test-host venv venv-test browser lock clean
+.PHONY: help studio model test check lint types format bench test-host venv venv-test browser lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 studio: $(VENV)/studio.stamp ## set up what is missing and open the stand-alone studio
 	$(BIN)/python -m lib_pxl studio
+
+model: $(VENV)/studio.stamp ## train the small model again from nothing; it ends in build/model/model
+	$(BIN)/python -m lib_pxl model train build/model
 
 test: lint types venv-test browser ## ruff, mypy and every test that needs no running WebUI
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

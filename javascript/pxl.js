@@ -267,9 +267,8 @@
         if (size > LARGEST_UPLOAD) throw new Error("That picture is over 64 MB");
     }
 
-    /** Gives what was dropped or pasted at a place of the panel to its drop zone, or else to a new layer. */
-    function giveTo(panel, place, data) {
-        const picture = pictureIn(data);
+    /** Gives a picture that is on its way to the drop zone at a place of the panel, or else to a new layer. */
+    function giveTo(panel, place, picture) {
         const zone = zoneAt(place) || addLayer(panel, newLayer())?.querySelector(".pxl-drop");
         if (zone) takers.get(zone)(picture);
         else picture.catch(() => {});
@@ -946,7 +945,7 @@
             if (!carriesPicture(event.dataTransfer)) return;
             event.preventDefault();
             event.stopPropagation();
-            giveTo(panel, event.target, event.dataTransfer);
+            giveTo(panel, event.target, pictureIn(event.dataTransfer));
         };
     }
 
@@ -962,7 +961,7 @@
             if (!place) continue;
             event.preventDefault();
             event.stopPropagation();  // or the host would put it into a picture field of its own as well
-            giveTo(panel, place, data);
+            giveTo(panel, place, pictureIn(data));
             return;
         }
     }
@@ -1032,6 +1031,18 @@
         },
         /** A copy of a tab's job. */
         job: (tab) => (panels.has(tab) ? copyOf(panels.get(tab).job) : null),
+        /** A new layer with the picture at an address of this page. */
+        async add(tab, address) {
+            if (!address) return;
+            const accordion = page().querySelector(`#pxl_${tab}_accordion`);
+            accordion?.querySelector(":scope > button.label-wrap:not(.open)")?.click();
+            for (let i = 0; i < 60 && !panels.get(tab)?.root; i += 1) {  // gradio draws what is inside once it is open
+                await new Promise((resume) => { setTimeout(resume, 50); });
+            }
+            const panel = panels.get(tab);
+            if (!panel?.root) return;
+            giveTo(panel, panel.root, fetch(address).then((answer) => answer.blob()));
+        },
         parseCurve,
         fields,
     };

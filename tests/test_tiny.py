@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import tiny
 import torch
 from torch import Tensor
-
-from lib_pxl.studio import tiny
 
 
 def weights(pipe: object) -> list[Tensor]:
@@ -43,19 +42,3 @@ def test_a_picture_is_seen_as_the_mean_of_its_blocks() -> None:
         back = vae.decode(vae.encode(pixels).latent_dist.mode()).sample
     means = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(pixels, 8), scale_factor=8)
     assert (back - means).abs().max() < 0.01
-
-
-@pytest.mark.parametrize("text", ["a star", "Ein Stern, größer; 星 🌟", "", "x" * 500, "\0\n\t"])
-def test_the_tokenizer_reads_anything(text: str) -> None:
-    tokenizer = tiny.make_tokenizer()
-    ids = tokenizer(text, padding="max_length", truncation=True, max_length=tiny.TOKENS).input_ids
-    assert len(ids) == tiny.TOKENS and max(ids) < len(tokenizer)
-    assert ids[0] == tokenizer.bos_token_id and tokenizer.eos_token_id in ids
-
-
-def test_the_tokenizer_knows_what_it_read() -> None:
-    tokenizer = tiny.make_tokenizer()
-    assert (
-        tokenizer.decode(tokenizer("the Red star, größer").input_ids, skip_special_tokens=True)
-        == "the red star , größer"
-    )

@@ -15,12 +15,13 @@ import torch
 import transformers
 from torch import Tensor, nn
 
+from lib_pxl.small.tokens import TOKENS, tokenizer_of
+
 models: Any = diffusers  # its types say less than its guide
 words: Any = transformers
 WIDTH = 32
-TOKENS = 77
+SPOKEN = ["the star on and in at her or"]  # a few words and parts of words that are one token
 SCALE = 0.18215
-_PAIRS = ("th", "he", "in", "er", "an", "re", "on", "at", "en", "nd", "st", "or")  # the tokenizer joins them
 _MIX = torch.tensor([[1.9, 0.3, -0.6], [-0.6, 1.9, 0.3], [0.3, -0.6, 1.9], [1.1, 1.1, 1.1]])  # RGB → 4 latents
 _REFERENCE = 30.0  # two channels at ±30 hold a group norm's deviation still, whatever the picture
 _LIFT = 20.0  # SiLU is the identity that far up
@@ -28,7 +29,7 @@ _LIFT = 20.0  # SiLU is the identity that far up
 
 def sd1(prediction: str = "epsilon", seed: int = 0) -> Any:
     """One encoder, as SD1 and, with `v_prediction`, as SD2 has it."""
-    tokenizer = make_tokenizer()
+    tokenizer = tokenizer_of(SPOKEN)
     with _seeded(seed):
         pipe = models.StableDiffusionPipeline(
             vae=make_vae(), text_encoder=words.CLIPTextModel(_text(tokenizer)), tokenizer=tokenizer,
@@ -41,7 +42,7 @@ def sd1(prediction: str = "epsilon", seed: int = 0) -> Any:
 def sdxl(prediction: str = "epsilon", seed: int = 0) -> Any:
     """Two encoders of different width, a pooled vector and the size's embedding, as SDXL has them."""
     wide = 2 * WIDTH
-    tokenizer, tokenizer_2 = make_tokenizer(), make_tokenizer(pad="!")
+    tokenizer, tokenizer_2 = tokenizer_of(SPOKEN), tokenizer_of(SPOKEN, pad="!")
     sized = {"addition_embed_type": "text_time", "addition_time_embed_dim": 8}
     with _seeded(seed):
         pipe = models.StableDiffusionXLPipeline(
@@ -54,15 +55,6 @@ def sdxl(prediction: str = "epsilon", seed: int = 0) -> Any:
             add_watermarker=False,
         )  # fmt: skip
     return _ready(pipe)
-
-
-def make_tokenizer(pad: str = "<|endoftext|>") -> Any:
-    """CLIP's own tokenizer over a vocabulary of bytes and a few pairs."""
-    letters = list(_byte_letters())
-    entries = [*letters, *(f"{letter}</w>" for letter in letters), *_PAIRS, "<|startoftext|>", "<|endoftext|>"]
-    vocab = {word: i for i, word in enumerate(entries)}
-    merges = [(pair[0], pair[1]) for pair in _PAIRS]
-    return words.CLIPTokenizer(vocab=vocab, merges=merges, pad_token=pad, model_max_length=TOKENS)
 
 
 def make_vae() -> Any:
@@ -124,13 +116,6 @@ def _unet(**more: Any) -> Any:
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         attention_head_dim=4, **more,
     )  # fmt: skip
-
-
-def _byte_letters() -> str:
-    """The letter that CLIP writes for each byte: itself where it can be seen, else one from 256 on (GPT-2's table)."""
-    seen = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    hidden = (byte for byte in range(256) if byte not in seen)
-    return "".join(map(chr, sorted(seen))) + "".join(chr(256 + i) for i, _ in enumerate(hidden))
 
 
 def _references() -> Tensor:

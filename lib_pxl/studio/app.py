@@ -16,10 +16,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lib_pxl import __version__
 from lib_pxl.errors import HostError
+from lib_pxl.hosts import checkpoint
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.rest import router
 from lib_pxl.store.maps import MAX_BYTES
-from lib_pxl.studio import model, page
+from lib_pxl.studio import page
 from lib_pxl.studio.events import Events
 from lib_pxl.studio.work import Work
 
@@ -28,13 +29,11 @@ OURS = ["127.0.0.1", "localhost"]
 LINGER = 2  # seconds that open connections get at the end
 
 
-def serve(listener: socket.socket, name: str | None, folder: Path, login: tuple[str, str] | None) -> int:
+def serve(listener: socket.socket, name: str, folder: Path, login: tuple[str, str] | None) -> int:
     """Load the model and serve it at a socket until Ctrl-C."""
     logging.basicConfig(format="%(message)s")
-    for library in ("diffusers", "transformers"):
-        logging.getLogger(library).setLevel(logging.ERROR)
     with listener:
-        pipe, shown = model.load(name)
+        pipe, shown = checkpoint.load(name)
         credentials = {login[0]: login[1]} if login else {}
         host = DiffusersHost(pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials)
         work = Work(host)
@@ -79,7 +78,9 @@ def make_app(work: Work, credentials: Mapping[str, str], lonely: bool = False) -
     blocks, forms = page.build(work)
     with blocks:
         for form in forms:
-            Events(work, form).connect()
+            events = Events(work, form)
+            events.connect()
+            events.connect_to(forms[-1])
     script = _read("javascript/pxl.js").replace("</script", "<\\/script")
     gr.mount_gradio_app(
         app, blocks, path="/", auth=list(credentials.items()) or None, footer_links=[], run_history=False,

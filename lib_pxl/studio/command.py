@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 from lib_pxl.errors import HostError
+from lib_pxl.small import FOLDER
 from lib_pxl.store.folders import data_folder
 
 HELP = "open the stand-alone studio in a browser"
@@ -17,8 +18,8 @@ AUTH = "PXL_STUDIO_AUTH"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--model", metavar="PATH_OR_HUB_ID", help="an SD1, SD2 or SDXL diffusers folder, .safetensors "
-                        "file or hub repository; without it, a tiny model whose pictures are noise")  # fmt: skip
+    parser.add_argument("--model", metavar="PATH_OR_HUB_ID", default=str(FOLDER), help="an SD1, SD2 or SDXL diffusers "
+                        "folder, checkpoint file or hub repository; without it, pxl's own small model")  # fmt: skip
     parser.add_argument("--port", type=int, default=7862, help="default 7862; 0 takes any free one")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at; any but this machine's own "
                         "(127.0.0.1) needs a login")  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,14 @@ from lib_pxl.studio import live, output
 from lib_pxl.studio.page import Form
 from lib_pxl.studio.work import Work
 from lib_pxl.ui.compat import on_page
+from lib_pxl.world import Scene, caption
 
 log = logging.getLogger("pxl")
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+TO_LAYER = """() => {
+    const picture = document.querySelector("#TAB_gallery .preview img, #TAB_gallery img");
+    window.pxl?.add("TAB", picture?.src);
+}"""
 
 
 class Events:
@@ -34,15 +40,34 @@ class Events:
     def connect(self) -> None:
         """Listen."""
         form, values = self.form, list(self.form.fields.values())
-        shown = [form.live, form.gallery, form.infotext, form.texts]
+        shown = [form.live, form.gallery, form.infotext, form.texts, form.shown]
         form.generate.click(self.wait, None, form.live, queue=False, **QUIET).then(
             self.generate, [form.job, *values], shown, concurrency_limit=1, concurrency_id="pxl", **QUIET
         )
         form.interrupt.click(self.interrupt, queue=False, **QUIET)
-        form.gallery.select(self.select, form.texts, form.infotext, queue=False, **QUIET)
+        form.gallery.select(self.select, form.texts, [form.infotext, form.shown], queue=False, **QUIET)
+        form.surprise.click(self.surprise, None, form.fields["prompt"], queue=False, **QUIET)
+        on_page(form.to_layer.click, TO_LAYER.replace("TAB", form.tab))
         form.paste.click(self.paste, [form.pasted, form.job, *values], [form.job, *values], queue=False, **QUIET)
         for words in (form.fields["prompt"], form.fields["negative"]):
             on_page(words.submit, f"() => document.querySelector('#{form.tab}_generate').click()")
+
+    def connect_to(self, img2img: Form) -> None:
+        """The button that sends a picture to the form for img2img."""
+        form, names = self.form, [name for name in img2img.fields if name != "image"]
+        fields = [img2img.fields[name] for name in names]
+
+        def send(
+            pictures: list[tuple[str, str]] | None, texts: list[str], at: int, job: str, *values: Any
+        ) -> list[Any]:
+            if not pictures:
+                return [live.refused("There is no picture to send yet"), *[gr.skip()] * (len(fields) + 3)]
+            now = _told(texts[at], job, dict(zip(names, values, strict=True)))
+            return [gr.skip(), pictures[at][0], gr.Tabs(selected="img2img"), *now]
+
+        given = [form.gallery, form.texts, form.shown, img2img.job, *fields]
+        told = [form.live, img2img.fields["image"], form.tabs, img2img.job, *fields]
+        form.to_img2img.click(send, given, told, queue=False, **QUIET)
 
     def who(self, request: gr.Request) -> str:
         """One tab of one browser."""
@@ -67,13 +92,13 @@ class Events:
                     yield self.finished(event)
                     return
                 shown = event.pictures or shown
-                yield live.progress(event, shown), skip, skip, skip
-            yield "", skip, skip, skip
+                yield live.progress(event, shown), *[skip] * 4
+            yield "", *[skip] * 4
         except PxlError as problem:
-            yield live.refused(str(problem)), skip, skip, skip
+            yield live.refused(str(problem)), *[skip] * 4
         except Exception as problem:  # said in the page, where the person is
             log.exception("the studio could not make a picture")
-            yield live.refused(f"No picture: {type(problem).__name__}: {problem}"[:500]), skip, skip, skip
+            yield live.refused(f"No picture: {type(problem).__name__}: {problem}"[:500]), *[skip] * 4
 
     def asked(self, values: tuple[Any, ...]) -> Request:
         """The request that a form's values stand for."""
@@ -99,17 +124,28 @@ class Events:
             gr.Gallery(shown, selected_index=0 if len(shown) == 1 else None),
             made.infotexts[0],
             made.infotexts,
+            0,
         )
 
-    def select(self, texts: list[str], event: gr.SelectData) -> Any:
+    def select(self, texts: list[str], event: gr.SelectData) -> tuple[Any, Any]:
         """Another picture of the gallery: its own infotext."""
-        return texts[event.index] if isinstance(event.index, int) and event.index < len(texts) else gr.skip()
+        if isinstance(event.index, int) and event.index < len(texts):
+            return texts[event.index], event.index
+        return gr.skip(), gr.skip()
+
+    def surprise(self) -> str:
+        """A prompt that the small model understands."""
+        rng = random.Random()
+        return caption(Scene.random(rng), rng).text
 
     def paste(self, text: str, job: str, *values: Any) -> list[Any]:
         """The job and the values of every field as an infotext has them; what it does not say stays."""
-        info = Infotext.parse(text or "")
-        if not info.settings:
-            return [job, *values]
-        told = {"prompt": info.prompt, "negative": info.negative, "hires": 1.0, **Request.told(info)}
-        before = zip(self.names, values, strict=True)
-        return [info.settings.get(KEY, OFF), *(told.get(name, value) for name, value in before)]
+        return _told(text or "", job, dict(zip(self.names, values, strict=True)))
+
+
+def _told(text: str, job: str, values: dict[str, Any]) -> list[Any]:
+    info = Infotext.parse(text)
+    if not info.settings:
+        return [job, *values.values()]
+    told = {"prompt": info.prompt, "negative": info.negative, "hires": 1.0, **Request.told(info)}
+    return [info.settings.get(KEY, OFF), *(told.get(name, value) for name, value in values.items())]

@@ -10,16 +10,13 @@ import gradio as gr
 
 from lib_pxl.hosts.job import SWITCHES
 from lib_pxl.hosts.request import KNOBS
-from lib_pxl.studio.model import TINY
+from lib_pxl.small import NAME
 from lib_pxl.studio.work import Work
 from lib_pxl.ui import panel
 from lib_pxl.ui import tab as pxl_tab
+from lib_pxl.world.scene import COLOURS, PLACES, SHAPES, SIZES, STYLES, TEXTURES
 
 TABS = ("txt2img", "img2img")
-NOISE = (
-    "These pictures are noise: the small model comes with a later version; <code>--model</code> loads yours. "
-    "What a map does can be seen all the same."
-)
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,14 @@ class Form:
     live: Any
     gallery: Any
     infotext: Any
+    to_img2img: Any
+    to_layer: Any
     texts: Any  # the infotext of every picture in the gallery
+    shown: Any  # which of them is looked at
     pasted: Any
     paste: Any
+    tabs: Any  # of the whole page
+    surprise: Any  # a button, where the model knows which prompts it understands
 
 
 def theme() -> Any:
@@ -55,27 +57,39 @@ def theme() -> Any:
 def build(work: Work) -> tuple[gr.Blocks, list[Form]]:
     """The whole page, and its forms, which nothing listens to yet."""
     with gr.Blocks(title="pxl studio", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as blocks:
-        model = work.host.model
-        note = f"<p>{NOISE}</p>" if model == TINY else ""
-        gr.HTML(f"<h1>pxl studio</h1><span>{html.escape(model)}</span>{note}", elem_id="studio_head", padding=False)
+        model = html.escape(work.host.model)
+        gr.HTML(
+            f"<h1>pxl studio</h1><span>{model}</span>{_hint(work.host.model)}", elem_id="studio_head", padding=False
+        )
         forms = []
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as tabs:
             for name in TABS:
                 with gr.Tab(name, id=name, elem_id=f"tab_{name}", render_children=True):
-                    forms.append(_form(work, name))
+                    forms.append(_form(work, name, tabs))
             with gr.Tab("pxl", id="pxl", elem_id="tab_pxl"):
                 pxl_tab.build()
         gr.HTML("Pictures made by a machine", elem_id="studio_foot", padding=False)
     return blocks, forms
 
 
-def _form(work: Work, tab: str) -> Form:
+def _hint(model: str) -> str:
+    """What the small model knows; people would ask it for cats."""
+    if model != NAME:
+        return ""
+    words = (SHAPES, COLOURS, PLACES, SIZES, TEXTURES[1:], STYLES[1:])
+    known = "; ".join(", ".join(each) for each in words)
+    return f"<p>A model of a few million weights that knows little: {known}. <code>--model</code> loads yours.</p>"
+
+
+def _form(work: Work, tab: str, tabs: Any) -> Form:
     with gr.Row(elem_classes=["studio-columns"]):
         with gr.Column(scale=5, min_width=360):
             fields = _words(tab)
             with gr.Row():
                 generate = gr.Button("Generate", variant="primary", elem_id=f"{tab}_generate", scale=3)
                 interrupt = gr.Button("Interrupt", elem_id=f"{tab}_interrupt", scale=1, min_width=100)
+                surprise = gr.Button("Any prompt", elem_id=f"{tab}_surprise", scale=1, min_width=100,
+                                     visible=work.host.model == NAME)  # fmt: skip
             fields |= _settings(work, tab)
             (job,) = panel.build(tab, work.host.desk.key, SWITCHES)
         with gr.Column(scale=6, min_width=360):
@@ -84,10 +98,13 @@ def _form(work: Work, tab: str) -> Form:
                 pasted = gr.Textbox(show_label=False, lines=3, max_lines=12, elem_id=f"{tab}_pasted", container=False,
                                     placeholder="The text under a picture of the studio, A1111 or Forge")  # fmt: skip
                 paste = gr.Button("Take over its prompt and settings", elem_id=f"{tab}_paste")
-    return Form(tab, fields, job, generate, interrupt, *shown, gr.State([]), pasted, paste)
+    return Form(
+        tab=tab, fields=fields, job=job, generate=generate, interrupt=interrupt, **shown, pasted=pasted, paste=paste,
+        tabs=tabs, surprise=surprise,
+    )  # fmt: skip
 
 
-def _stage(tab: str) -> tuple[Any, Any, Any]:
+def _stage(tab: str) -> dict[str, Any]:
     with gr.Column(elem_classes=["studio-stage"]):
         live = gr.HTML(elem_id=f"{tab}_live", elem_classes=["studio-live"], padding=False)
         gallery = gr.Gallery(
@@ -96,7 +113,11 @@ def _stage(tab: str) -> tuple[Any, Any, Any]:
         )  # fmt: skip
     infotext = gr.Textbox(label="Infotext", lines=2, max_lines=12, interactive=False, buttons=["copy"],
                           elem_id=f"{tab}_infotext")  # fmt: skip
-    return live, gallery, infotext
+    with gr.Row(elem_classes=["studio-send"]):
+        to_img2img = gr.Button("Send to img2img", size="sm", elem_id=f"{tab}_to_img2img")
+        to_layer = gr.Button("Use as a control layer", size="sm", elem_id=f"{tab}_to_layer")
+    return {"live": live, "gallery": gallery, "infotext": infotext, "to_img2img": to_img2img, "to_layer": to_layer,
+            "texts": gr.State([]), "shown": gr.State(0)}  # fmt: skip
 
 
 def _words(tab: str) -> dict[str, Any]:

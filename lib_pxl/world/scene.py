@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import zlib
 from dataclasses import dataclass, replace
+from random import Random
 
 COLOURS = {
     "red": (222, 44, 44),
@@ -52,7 +52,7 @@ class Scene:
     things: tuple[Thing, ...]
 
     @classmethod
-    def random(cls, rng: random.Random) -> Scene:
+    def random(cls, rng: Random) -> Scene:
         """Any scene; all words are as likely as each other."""
         ground = rng.choice(list(COLOURS))
         style = _mostly(rng, STYLES)
@@ -64,7 +64,7 @@ class Scene:
         return cls(ground, style, tuple(things))
 
     @classmethod
-    def crowd(cls, rng: random.Random, count: int = 6) -> Scene:
+    def crowd(cls, rng: Random, count: int = 6) -> Scene:
         """Things anywhere, some over others: no caption would tell them, but every corner has something to see."""
         ground = rng.choice(list(COLOURS))
         things = [_thing(rng, ground, "centre", rng.choice(list(SIZES)), 1) for _ in range(count)]
@@ -80,7 +80,7 @@ class Scene:
 
 def scenes(seed: int, count: int, held_out: bool = False) -> list[Scene]:
     """So many scenes, all of them held out from the training, or none."""
-    rng = random.Random(seed)
+    rng = Random(seed)
     found: list[Scene] = []
     while len(found) < count:
         scene = Scene.random(rng)
@@ -89,7 +89,7 @@ def scenes(seed: int, count: int, held_out: bool = False) -> list[Scene]:
     return found
 
 
-def _thing(rng: random.Random, ground: str, place: str, size: str, count: int) -> Thing:
+def _thing(rng: Random, ground: str, place: str, size: str, count: int) -> Thing:
     x, y = (centre + rng.uniform(-_SHAKE[count], _SHAKE[count]) for centre in PLACES[place])
     return Thing(
         shape=rng.choice(SHAPES),
@@ -104,5 +104,5 @@ def _thing(rng: random.Random, ground: str, place: str, size: str, count: int) -
     )
 
 
-def _mostly(rng: random.Random, names: tuple[str, ...]) -> str:
+def _mostly(rng: Random, names: tuple[str, ...]) -> str:
     return names[0] if rng.random() < _PLAIN else rng.choice(names[1:])

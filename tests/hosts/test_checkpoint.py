@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from lib_pxl.errors import HostError
+from lib_pxl.hosts import checkpoint
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.hosts.request import Request
-from lib_pxl.studio import model, tiny
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # diffusers on numpy 2
+from lib_pxl.small import FOLDER
+from lib_pxl.small.export import export
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     tiny.sd1().save_pretrained(folder / "sd1", safe_serialization=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model in one file, as A1111 loads it."""
+    pipe, name = checkpoint.load(str(FOLDER))
+    return export(pipe, tmp_path_factory.mktemp("webui"), name)
 
 
 @pytest.fixture
@@ -76,13 +84,8 @@ WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
 }
 
 
-def test_without_a_name_it_is_the_tiny_one() -> None:
-    pipe, name = model.load(None)
-    assert name == "tiny" and pipe.scheduler.config.prediction_type == "v_prediction"
-
-
 def test_a_folder_gives_the_same_pictures_as_what_was_saved_in_it(saved: Path, tmp_path: Path) -> None:
-    pipe, name = model.load(str(saved / "sd1"))
+    pipe, name = checkpoint.load(str(saved / "sd1"))
     assert name == "sd1"
     request = Request("a star", steps=2, width=64, height=64, seed=3)
     made = [DiffusersHost(each, tmp_path / "data").generate(request).pictures[0] for each in (pipe, tiny.sd1())]
@@ -92,7 +95,7 @@ def test_a_folder_gives_the_same_pictures_as_what_was_saved_in_it(saved: Path, t
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_folder_that_cannot_be_is_one_sentence(wrong: str, broken: Callable[[str], Path]) -> None:
     with pytest.raises(HostError, match=WRONG[wrong][1]) as caught:
-        model.load(str(broken(wrong)))
+        checkpoint.load(str(broken(wrong)))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
@@ -109,21 +112,55 @@ def test_a_folder_that_cannot_be_is_one_sentence(wrong: str, broken: Callable[[s
 def test_a_file_that_cannot_be_is_one_sentence(name: str, data: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(HostError, match=said):
-        model.load(str(tmp_path / name))
+        checkpoint.load(str(tmp_path / name))
 
 
 def test_a_file_of_other_weights_is_one_sentence(tmp_path: Path) -> None:
     save_file({"conv.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(HostError, match=r"other.safetensors: got .* wanted a diffusers folder"):
-        model.load(str(tmp_path / "other.safetensors"))
+        checkpoint.load(str(tmp_path / "other.safetensors"))
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("a pickle was obeyed")
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return _never, ("",)
+
+
+def test_a_pickle_that_holds_more_than_tensors_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.ckpt"
+    torch.save({"state_dict": {"x": torch.zeros(1)}, "callbacks": _Bomb()}, path)
+    with pytest.raises(HostError, match="a pickle can run code"):
+        checkpoint.load(str(path))
+
+
+def test_a_checkpoint_of_tensors_alone_is_read_as_the_same_in_safetensors(exported: Path, tmp_path: Path) -> None:
+    states, path = load_file(exported), tmp_path / "one.ckpt"
+    torch.save({"state_dict": states, "global_step": 7}, path)
+    shutil.copy(exported.with_suffix(".yaml"), tmp_path / "one.yaml")
+    first, second = (checkpoint.load(str(each))[0] for each in (path, exported))
+    for name in ("unet", "vae", "text_encoder"):
+        own, other = (getattr(pipe, name).state_dict() for pipe in (first, second))
+        assert all(torch.equal(own[key], other[key]) for key in other)
+
+
+def test_a_file_whose_yaml_names_another_model_is_one_sentence(exported: Path, tmp_path: Path) -> None:
+    path = shutil.copy(exported, tmp_path / "one.safetensors")
+    for text in ("", "model: 3", "model: {params: {linear_start: 1}}", "{"):
+        (tmp_path / "one.yaml").write_text(text)
+        with pytest.raises(HostError, match=r"one.safetensors: got"):
+            checkpoint.load(str(path))
 
 
 @pytest.mark.parametrize("name", ["nowhere", "/no/such/folder", "../x", "https://example.org/model", "a b/c"])
 def test_a_name_that_is_neither_path_nor_repository_is_refused(name: str) -> None:
     with pytest.raises(HostError, match="the name of a repository on the hub"):
-        model.load(name)
+        checkpoint.load(name)
 
 
 def test_a_repository_that_cannot_be_reached_is_one_sentence() -> None:
     with pytest.raises(HostError, match="--model nobody/nothing: got 'OSError"):
-        model.load("nobody/nothing")
+        checkpoint.load("nobody/nothing")

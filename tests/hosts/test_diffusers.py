@@ -13,6 +13,7 @@ from typing import Any
 import diffusers
 import numpy as np
 import pytest
+import tiny
 import torch
 from PIL import Image
 from torch import Tensor
@@ -25,12 +26,8 @@ from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.sampler import OWN, SAMPLERS, scheduler_class
 from lib_pxl.hosts.watch import Step
-from lib_pxl.studio import tiny
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # diffusers on numpy 2
-    pytest.mark.filterwarnings("ignore:invalid value encountered in cast"),  # an untrained model's pixels
-]
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cast")  # an untrained model's pixels
 SIZE = 64
 PIPES: dict[str, Callable[[], Any]] = {
     "sd1": tiny.sd1,

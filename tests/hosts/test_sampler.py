@@ -13,7 +13,6 @@ from torch import Tensor
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.sampler import OWN, SAMPLERS, Levels, scheduler_class, watched
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # diffusers on numpy 2
 CPU = torch.device("cpu")
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "timestep_spacing": "leading"}
 KINDS = ("epsilon", "v_prediction", "sample")

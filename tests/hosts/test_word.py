@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from torch import Tensor
 
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.hosts.request import Request
-from lib_pxl.studio import tiny
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # diffusers on numpy 2
 SD1, SDXL = tiny.sd1(), tiny.sdxl()
 KINDS = {"sd1": SD1, "xl": SDXL}
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tiny
 from starlette.testclient import TestClient
 
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.diffusers import DiffusersHost
-from lib_pxl.studio import app, tiny
+from lib_pxl.studio import app
 from lib_pxl.studio.work import Work
 
 HOME = "http://127.0.0.1:7862"

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from lib_pxl.errors import HostError
+from lib_pxl.small import FOLDER
 from lib_pxl.studio import command
 
 
@@ -19,7 +20,7 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 def test_by_default_only_this_machine_may_call() -> None:
     given = parse()
-    assert (given.host, given.port, given.model, given.auth) == ("127.0.0.1", 7862, None, None)
+    assert (given.host, given.port, given.model, given.auth) == ("127.0.0.1", 7862, str(FOLDER), None)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LocalHost"])

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from lib_pxl.hosts.infotext import Infotext
+from lib_pxl.small import NAME
 from lib_pxl.studio.output import infotext_of
+from lib_pxl.world import see
 from tests.browser import Console
 
 SECOND = 1000
@@ -81,21 +84,29 @@ def open_studio(page: Page, studio: Studio) -> None:
     expect(page.locator("#txt2img_generate")).to_be_visible(timeout=SLOW)
 
 
-def fill(page: Page, tab: str, steps: int = 4, seed: int = 7, prompt: str = "a star") -> None:
+def fill(page: Page, tab: str, steps: int = 4, seed: int = 7, prompt: str = "a star", side: int = 64) -> None:
     page.locator(f"#{tab}_prompt textarea").fill(prompt)
-    for name, value in {"steps": steps, "width": 64, "height": 64, "seed": seed}.items():
+    for name, value in {"steps": steps, "width": side, "height": side, "seed": seed}.items():
         box = page.locator(f"#{tab}_{name} input[type=number]")
         box.fill(str(value))
         box.press("Tab")
+
+
+WATCH = """tab => {
+    window.told = false;  // a picture may be finished sooner than one looks
+    new MutationObserver(() => { window.told ||= Boolean(document.querySelector(`#${tab}_live .studio-line`)); })
+        .observe(document.body, { childList: true, subtree: true });
+}"""
 
 
 def generate(page: Page, tab: str = "txt2img") -> str:
     """Press the button and wait; the infotext of what came."""
     box = page.locator(f"#{tab}_infotext textarea")
     before = box.input_value()
+    page.evaluate(WATCH, tab)
     page.locator(f"#{tab}_generate").click()
+    page.wait_for_function("() => window.told", timeout=SLOW)
     live = page.locator(f"#{tab}_live")
-    expect(live.locator(".studio-line")).to_have_count(1, timeout=SLOW)
     expect(live.locator(".studio-line")).to_have_count(0, timeout=SLOW)
     text = box.input_value()
     assert text and (text != before or before)
@@ -109,7 +120,7 @@ def shown(page: Page, tab: str = "txt2img") -> np.ndarray:
     answer = page.request.get(address)
     assert answer.ok
     (path := Path(os.environ["PXL_DATA_DIR"]).with_name("shown.png")).write_bytes(answer.body())
-    assert Infotext.parse(infotext_of(path)).settings["Model"] == "tiny"
+    assert Infotext.parse(infotext_of(path)).settings["Model"] == NAME
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
@@ -133,7 +144,7 @@ def add_layer(page: Page, drawing: Path, strength: str, tab: str = "txt2img") ->
 
 def test_from_a_click_to_the_picture_and_back(studio: Studio, browser: Browser, page: Page, drawing: Path) -> None:
     open_studio(page, studio)
-    expect(page.locator("#studio_head")).to_contain_text("These pictures are noise")
+    expect(page.locator("#studio_head")).to_contain_text("star")
     expect(page.locator("#studio_foot")).to_contain_text("Pictures made by a machine")
     fill(page, "txt2img")
     off = Infotext.parse(generate(page))
@@ -145,7 +156,7 @@ def test_from_a_click_to_the_picture_and_back(studio: Studio, browser: Browser, 
     text = generate(page)
     picture = shown(page)
     wanted = np.asarray(Image.open(drawing)).astype(int)
-    assert np.abs(picture - wanted).mean() < 4 < 30 < np.abs(plain - wanted).mean()
+    assert np.abs(picture - wanted).mean() < 12 < 30 < np.abs(plain - wanted).mean()
     job = json.loads(Infotext.parse(text).settings["pxl"])
     assert job["control"]["layers"][0]["strength"] == 1
 
@@ -165,6 +176,40 @@ def test_from_a_click_to_the_picture_and_back(studio: Studio, browser: Browser, 
     (new,) = set(studio.pictures()) - set(before)
     assert new.read_bytes() == before[-1].read_bytes()
     again.context.close()
+
+
+def test_the_picture_is_what_was_asked_for_and_goes_on_from_there(studio: Studio, page: Page) -> None:
+    open_studio(page, studio)
+    fill(page, "txt2img", steps=20, prompt="a big yellow star in the centre, blue background", side=128)
+    generate(page)
+    seen = look(shown(page))
+    assert seen == ("blue", [("star", "yellow", "big", "centre")])
+
+    page.locator("#txt2img_to_img2img").click()
+    expect(page.locator("#img2img_image img")).to_be_visible()
+    expect(page.locator("#img2img_prompt textarea")).to_have_value(re.compile("^a big yellow star"))
+    expect(page.locator("#img2img_seed input")).to_have_value("7")
+    page.locator("#img2img_prompt textarea").fill("a big red star in the centre, blue background")
+    generate(page, "img2img")
+    assert look(shown(page, "img2img")) == ("blue", [("star", "red", "big", "centre")])
+
+    page.locator("#img2img_to_layer").click()
+    page.wait_for_function("() => window.pxl.job('img2img')?.control.layers[0]?.source.image?.startsWith('map:')")
+    expect(page.locator("#pxl_img2img_editor .pxl-card")).to_be_visible()
+
+
+def look(pixels: np.ndarray) -> tuple[str, list[tuple[str, str, str, str]]]:
+    """The ground and the things that the judge sees."""
+    (seen,) = see(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255)
+    return seen.ground, [(each.shape, each.colour, each.size, each.place) for each in seen.things]
+
+
+def test_any_prompt_is_one_that_the_model_understands(studio: Studio, page: Page) -> None:
+    open_studio(page, studio)
+    page.locator("#txt2img_to_img2img").click()
+    expect(page.locator("#txt2img_live")).to_contain_text("no picture to send yet")
+    page.locator("#txt2img_surprise").click()
+    expect(page.locator("#txt2img_prompt textarea")).not_to_have_value("")
 
 
 def test_pasting_a_picture_without_pxl_switches_control_off(studio: Studio, page: Page, drawing: Path) -> None:
@@ -194,7 +239,7 @@ def test_img2img(studio: Studio, page: Page, drawing: Path) -> None:
     open_panel(page, "img2img")
     add_layer(page, drawing, "0:0, 50%:1", "img2img")
     assert "pxl:" in generate(page, "img2img")
-    assert np.abs(shown(page, "img2img") - np.asarray(Image.open(drawing)).astype(int)).mean() < 4
+    assert np.abs(shown(page, "img2img") - np.asarray(Image.open(drawing)).astype(int)).mean() < 12
 
 
 def test_a_problem_is_told_and_the_picture_is_made(studio: Studio, page: Page) -> None:

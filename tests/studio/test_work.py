@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import tiny
 import torch
 from PIL import Image
 
@@ -15,10 +16,9 @@ from lib_pxl.hosts.base import Guest
 from lib_pxl.hosts.diffusers import DiffusersHost, Made
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.watch import Step
-from lib_pxl.studio import live, tiny
+from lib_pxl.studio import live
 from lib_pxl.studio.work import Clock, Progress, Work
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # diffusers on numpy 2
 PIPE = tiny.sd1("v_prediction")
 
 
