@@ -460,7 +460,7 @@ def test_interrupt_ends_after_the_step_and_leaves_nothing(host: DiffusersHost, j
     [
         {"control": {"layers": [{"source": {"kind": "image", "image": "/nowhere.png"}}]}},
         {"control": {"layers": [{"source": {"kind": "image", "image": "x"}, "strength": "0:a"}]}},
-        {"control": {"layers": [{"source": {"kind": "noise"}}]}},
+        {"control": {"layers": [{"source": {"kind": "noise"}, "mode": "hold"}]}},
         {"nonsense": 1},
         "{",
     ],

@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from lib_pxl.control.layer import KNOBS
+from lib_pxl.control.mode import MODES
 from lib_pxl.hosts.job import SWITCHES
 from lib_pxl.ui import panel
 
@@ -69,4 +70,5 @@ def test_the_editor_is_told_every_knob_of_a_layer() -> None:
     fields = {each["name"]: each for each in told["fields"]}
     for name in set(panel.DRAWN):
         assert fields[name]["label"] == KNOBS[name].label
-    assert [c["value"] for c in fields["mode"]["choices"] if c["built"]] == ["color"]
+    built = {name for name, choice in MODES.items() if choice.build is not None}
+    assert {each["value"] for each in fields["mode"]["choices"] if each["built"]} == built < set(MODES)
