@@ -6,3 +6,4 @@ from pathlib import Path
 
 NAME = "pxl-small"
 FOLDER = Path(__file__).parent / NAME  # as diffusers lays a pipeline out
+CFG = 4.0  # the guidance that its exam is drawn with

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.hosts.request import Request
+from lib_pxl.small import CFG
 from lib_pxl.world import Wish, caption
 from lib_pxl.world.judge import ROWS, Score, score
 from lib_pxl.world.scene import scenes
 
 SEED = 500
-STEPS, CFG = 20, 4.0
+STEPS = 20
 Draw = Callable[[str, int], Image.Image]
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 
 from lib_pxl.hosts.job import SWITCHES
 from lib_pxl.hosts.request import KNOBS
-from lib_pxl.small import NAME
+from lib_pxl.small import CFG, NAME
 from lib_pxl.studio.work import Work
 from lib_pxl.ui import panel
 from lib_pxl.ui import tab as pxl_tab
@@ -88,7 +88,7 @@ def _form(work: Work, tab: str, tabs: Any) -> Form:
             with gr.Row():
                 generate = gr.Button("Generate", variant="primary", elem_id=f"{tab}_generate", scale=3)
                 interrupt = gr.Button("Interrupt", elem_id=f"{tab}_interrupt", scale=1, min_width=100)
-                surprise = gr.Button("Any prompt", elem_id=f"{tab}_surprise", scale=1, min_width=100,
+                surprise = gr.Button("Example", elem_id=f"{tab}_surprise", scale=1, min_width=100,
                                      visible=work.host.model == NAME)  # fmt: skip
             fields |= _settings(work, tab)
             (job,) = panel.build(tab, work.host.desk.key, SWITCHES)
@@ -153,7 +153,7 @@ def _settings(work: Work, tab: str) -> dict[str, Any]:
         slider("width", factor, side)
         slider("height", factor, side)
     with gr.Row():
-        slider("cfg", 0.5)
+        slider("cfg", 0.5, CFG if work.host.model == NAME else None)
         slider("batch", 1)
     with gr.Row():
         fields["seed"] = gr.Number(-1, label=KNOBS["seed"].label, precision=0, elem_id=f"{tab}_seed")

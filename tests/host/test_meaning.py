@@ -11,7 +11,7 @@ from PIL import Image
 
 from lib_pxl.hosts import checkpoint
 from lib_pxl.hosts.diffusers import DiffusersHost
-from lib_pxl.small import FOLDER, NAME, exam
+from lib_pxl.small import CFG, FOLDER, NAME, exam
 from lib_pxl.world.judge import ROWS, Score
 from tests.host.client import Client
 
@@ -29,7 +29,7 @@ def test_no_trait_is_more_than_four_points_under_the_studio_s(url: str, tmp_path
     client = Client(url, NAME)
 
     def draw(prompt: str, seed: int) -> Image.Image:
-        made: Any = client.make(prompt=prompt, seed=seed, steps=exam.STEPS, cfg_scale=exam.CFG)
+        made: Any = client.make(prompt=prompt, seed=seed, steps=exam.STEPS, cfg_scale=CFG)
         return Image.fromarray(made.first.astype("uint8"))
 
     host = scored(draw)
