@@ -6,7 +6,7 @@ import json
 import logging
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +69,14 @@ def _quiet() -> None:
 
 def _read_file(path: Path, dtype: torch.dtype) -> Any:
     """A checkpoint in one file; a yaml beside it, as the WebUIs have it, says what it is, else the hub does."""
-    states = _states(path)
-    double = any(key.startswith("conditioner.embedders.1") for key in states)
+    double = any(key.startswith("conditioner.embedders.1") for key in _names(path))
     family = models.StableDiffusionXLPipeline if double else models.StableDiffusionPipeline
     sidecar = path.with_suffix(".yaml")
-    more = _told(sidecar, states, dtype) if sidecar.is_file() else {}
+    more = _told(sidecar, path, dtype) if sidecar.is_file() else {}
     return family.from_single_file(str(path), torch_dtype=dtype, **more)
 
 
-def _told(sidecar: Path, states: Weights, dtype: torch.dtype) -> dict[str, Any]:
+def _told(sidecar: Path, path: Path, dtype: torch.dtype) -> dict[str, Any]:
     """What a WebUI's yaml says of the checkpoint beside it."""
     settings = yaml.safe_load(sidecar.read_text("utf-8"))["model"]["params"]
     scheduler = models.DDIMScheduler(
@@ -91,11 +90,19 @@ def _told(sidecar: Path, states: Weights, dtype: torch.dtype) -> dict[str, Any]:
         return more
     encoder = words.CLIPTextModel(words.CLIPTextConfig.from_pretrained(version))
     start = "cond_stage_model.transformer."
-    own = {key.removeprefix(start): value for key, value in states.items() if key.startswith(start)}
+    own = {key.removeprefix(start): value for key, value in _states(path).items() if key.startswith(start)}
     prefix = "" if "embeddings.token_embedding.weight" in own else "text_model."  # as transformers before 5 has it
     encoder.load_state_dict({key: own[prefix + key.removeprefix("text_model.")] for key in encoder.state_dict()})
     tokenizer = words.CLIPTokenizer.from_pretrained(version)
     return {**more, "text_encoder": encoder.to(dtype).eval(), "tokenizer": tokenizer, "local_files_only": True}
+
+
+def _names(path: Path) -> Iterable[str]:
+    """The weights' names, without reading gigabytes."""
+    if path.suffix.lower() != ".safetensors":
+        return _states(path)
+    with safetensors.safe_open(path, framework="pt") as file:
+        return list(file.keys())
 
 
 def _states(path: Path) -> Weights:
