@@ -68,11 +68,18 @@ def _quiet() -> None:
 
 
 def _read_file(path: Path, dtype: torch.dtype) -> Any:
-    """A checkpoint in one file; a yaml beside it, as the WebUIs have it, says what it is, else the hub does."""
+    """A checkpoint in one file.
+
+    What it is a folder of the same name beside it says, as diffusers lays out a pipeline, or a yaml, as the WebUIs have
+    it, or else the hub.
+    """
     double = any(key.startswith("conditioner.embedders.1") for key in _names(path))
     family = models.StableDiffusionXLPipeline if double else models.StableDiffusionPipeline
-    sidecar = path.with_suffix(".yaml")
-    more = _told(sidecar, path, dtype) if sidecar.is_file() else {}
+    folder, sidecar = path.with_suffix(""), path.with_suffix(".yaml")
+    if (folder / "model_index.json").is_file():
+        more: dict[str, Any] = {"config": str(folder), "local_files_only": True}
+    else:
+        more = _told(sidecar, path, dtype) if sidecar.is_file() else {}
     return family.from_single_file(str(path), torch_dtype=dtype, **more)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ldm
 import numpy as np
 import pytest
 import tiny
@@ -164,3 +165,18 @@ def test_a_name_that_is_neither_path_nor_repository_is_refused(name: str) -> Non
 def test_a_repository_that_cannot_be_reached_is_one_sentence() -> None:
     with pytest.raises(HostError, match="--model nobody/nothing: got 'OSError"):
         checkpoint.load("nobody/nothing")
+
+
+@pytest.mark.parametrize("made", [tiny.sdxl, lambda: tiny.sd1("v_prediction")], ids=["sdxl", "sd2"])
+def test_a_single_file_with_its_folder_beside_it_gives_the_same_pictures(
+    made: Callable[[], Any], tmp_path: Path
+) -> None:
+    pipe = made()
+    pipe.save_pretrained(tmp_path / "model")
+    for weights in (tmp_path / "model").rglob("*.safetensors"):
+        weights.unlink()
+    read, name = checkpoint.load(str(ldm.save(pipe, tmp_path / "model.safetensors")))
+    assert name == "model" and read.scheduler.config.prediction_type == pipe.scheduler.config.prediction_type
+    request = Request("a star", steps=2, width=64, height=64, seed=3)
+    made = [DiffusersHost(each, tmp_path / "data").generate(request).pictures[0] for each in (read, pipe)]
+    assert np.array_equal(np.asarray(made[0]), np.asarray(made[1]))
