@@ -2,7 +2,7 @@
 
    The page holds <div class="pxl-panel" data-tab data-key data-schema> and <div id="pxl_{tab}_job"><textarea>. The
    textarea is the truth that server, infotext, presets and this editor share; the editor draws into the div.
-   Sections: Elements, Curve, Job, Server, Pictures, Fields, Card, Panel, Page. A new kind of field is one entry of
+   Sections: Elements, Curve, Job, Server, Pictures, Fields, Card, Film, Layers, Panel, Page. A new kind of field is one entry of
    `fields`. What comes from outside reaches the page as text, never as markup. */
 (() => {
     "use strict";
@@ -12,6 +12,7 @@
     const POLL = { every: 1000, often: 120000, atMost: 600000 };
     const LARGEST_UPLOAD = 64 * 2 ** 20;
     const THUMBNAILS_KEPT = 48;
+    const FILM = { after: 300, columns: 8 };
     const panels = new Map();  // by tab
     const takers = new WeakMap();  // drop zone -> function that takes the promise of a picture
 
@@ -200,7 +201,7 @@
             request.upload.onprogress = (event) => onProgress(event.lengthComputable ? event.loaded / event.total : 0);
             request.onerror = () => reject(new Error(SILENT));
             request.onload = () => {
-                if (request.status === 200) resolve(JSON.parse(request.responseText).map);
+                if (request.status === 200) resolve(JSON.parse(request.responseText));
                 else reject(new Error(refusal(request.status, request.responseText)));
             };
         });
@@ -274,10 +275,11 @@
         else picture.catch(() => {});
     }
 
-    const zoneAt = (node) => node.closest(".pxl-drop") || node.closest(".pxl-card")?.querySelector(".pxl-drop");
+    const zoneAt = (node) => node.closest(".pxl-drop")
+        || node.closest(".pxl-card")?.querySelector(".pxl-is-source:not([hidden]) .pxl-drop");
 
     // ---- Fields: one entry draws one kind --------------------------------------------------------------------------
-    // An entry gets a slot {panel, layer, field, id, box, error, get(), set(value), say(sentence)}; returns an element.
+    // An entry gets a slot {panel, owner, field, id, box, error, get(), set(value), say(sentence)}; returns an element.
 
     const fields = {
         choice(slot) {
@@ -345,7 +347,7 @@
                 box.replaceChildren(select, ...(own ? [fields.curve({ ...slot, id: `${slot.id}_curve` })] : []));
             };
             select.onchange = () => {
-                slot.set(select.value === "curve" ? slot.layer.strength ?? 0.5 : select.value);
+                slot.set(select.value === "curve" ? slot.owner.strength ?? 0.5 : select.value);
                 show();
                 select.focus();
             };
@@ -399,10 +401,11 @@
                     stop = sending.stop;
                     bar.value = 0;
                     bar.hidden = clear.hidden = false;
-                    const map = await sending.done;
+                    const { map, frames: count = 1 } = await sending.done;
                     if (mine !== turn) return;
                     if (!thumbnails.has(map)) keepThumbnail(map, Promise.resolve(URL.createObjectURL(picture)));
-                    slot.set(map);
+                    if (count > 1 && field.kind === "image" && slot.moving) slot.moving(map);
+                    else slot.set(map);
                 } catch (error) {
                     if (mine === turn) slot.say(error.message);
                 }
@@ -415,7 +418,113 @@
             drop.onclick = () => picker.click();
             takers.set(drop, take);
             show();
-            return el("div.pxl-picture", {}, drop, clear, picker);
+            return Object.assign(el("div.pxl-picture", {}, drop, clear, picker), { show });
+        },
+
+        /** A picture that moves; a folder or a video on the server's disk is named instead. */
+        frames(slot) {
+            const isTyped = (value) => !/^(map|data):/.test(value);
+            const text = el("input.pxl-text", { type: "text", placeholder: "or a folder or video there", spellcheck: false,
+                "aria-label": "A path on the machine that makes the pictures", title: slot.field.help || "" });
+            const picture = fields.image({ ...slot, set: (value) => { text.value = ""; slot.set(value); } });
+            text.value = isTyped(slot.get() || "") ? slot.get() || "" : "";
+            text.onchange = () => { slot.set(text.value.trim() || undefined); picture.show(); };
+            return el("div.pxl-stack", {}, picture, text);
+        },
+
+        flag(slot) {
+            const box = el("input.pxl-switch", { type: "checkbox", role: "switch", id: slot.id });
+            box.checked = slot.get() === true;
+            box.onchange = () => slot.set(box.checked);
+            return box;
+        },
+
+        text(slot) {
+            const text = el("input.pxl-text", { type: "text", id: slot.id, value: slot.get() ?? "", spellcheck: false,
+                title: slot.field.help || "" });
+            text.oninput = () => slot.set(text.value.trim() || undefined);
+            return text;
+        },
+
+        number(slot) {
+            const { low, high, whole, default: usual, label, help = "" } = slot.field;
+            const text = el("input.pxl-text", { type: "number", id: slot.id, value: slot.get(), title: help,
+                step: whole ? 1 : "any" });
+            const ranged = low !== undefined && high !== undefined && high < 1e6;
+            const width = high - low;
+            // A slider's middle is the usual value, so that small ones are in reach beside large ones.
+            const bend = ranged && usual > low && usual < high ? Math.log2(width / (usual - low)) : 1;
+            const tidy = (value) => (whole ? Math.round(value) : Number(value.toPrecision(3)));
+            const slider = el("input.pxl-slider", { type: "range", min: 0, max: 1, step: 0.001, "aria-label": label,
+                hidden: !ranged });
+            const aim = (value) => {
+                slider.value = ((Math.min(Math.max(value, low), high) - low) / width) ** (1 / bend);
+                slider.style.setProperty("--pxl-filled", `${slider.value * 100}%`);
+            };
+            const commit = (value) => {
+                const wrong = value < low || value > high || (whole && !Number.isInteger(value));
+                const noun = whole ? "a whole number" : "a number";
+                slot.say(wrong ? `${label} is ${noun}${ranged ? ` from ${low} to ${high}` : ""}` : "");
+                slot.set(value);  // a wrong one is kept as written: the server says the same
+            };
+            text.oninput = () => {
+                const value = text.value === "" ? usual : Number(text.value);
+                aim(value);
+                commit(value);
+            };
+            slider.oninput = () => {
+                text.value = tidy(low + width * slider.value ** bend);
+                slider.style.setProperty("--pxl-filled", `${slider.value * 100}%`);
+                commit(Number(text.value));
+            };
+            if (ranged) aim(slot.get());
+            return el("div.pxl-line", {}, text, slider);
+        },
+
+        /** Settings that are there or not; where they count only sometimes, they are there whenever they count. */
+        group(slot) {
+            const { panel, field } = slot;
+            const always = Boolean(field.when);
+            const inside = el("div.pxl-group");
+            const box = el("input.pxl-switch", { type: "checkbox", role: "switch", id: slot.id, hidden: always,
+                "aria-label": field.label });
+            const show = () => {
+                const own = isObject(slot.get()) ? slot.get() : {};
+                box.checked = isObject(slot.get());
+                inside.hidden = !always && !box.checked;
+                const onSet = () => slot.set(always && !Object.keys(own).length ? undefined : own);
+                inside.replaceChildren(...(inside.hidden ? [] : drawFields(panel, own, field.fields, onSet).nodes));
+            };
+            box.onchange = () => { slot.set(box.checked ? {} : undefined); show(); };
+            show();
+            return el("div.pxl-stack", {}, box, inside);
+        },
+
+        /** A kind, and that kind's own settings. */
+        source(slot) {
+            const { panel, owner, field } = slot;
+            const tried = new Map();  // what the other kinds hold, for the way back
+            const inside = el("div.pxl-group");
+            const kinds = field.choices.filter((each) => each.built !== false);
+            const select = el("select.pxl-select", { id: slot.id, title: field.help || "" },
+                ...kinds.map(({ value, label, help }) => el("option", { value, title: help || "" }, label)));
+            const show = () => {
+                const own = owner[field.name] ?? copyOf(field.default);
+                const kind = kinds.find((each) => each.value === own.kind);
+                if (!kind) select.append(el("option", { value: own.kind }, String(own.kind)));
+                slot.say(kind ? "" : "This choice is unknown here");
+                select.value = own.kind;
+                inside.replaceChildren(...drawFields(panel, own, kind?.fields ?? [], () => slot.set(own), { moving }).nodes);
+            };
+            const become = (source) => {
+                tried.set(slot.get().kind, slot.get());
+                slot.set(source);
+                show();
+            };
+            const moving = (map) => become({ kind: "frames", path: map });
+            select.onchange = () => become(tried.get(select.value) ?? { kind: select.value });
+            show();
+            return el("div.pxl-stack", {}, select, inside);
         },
     };
 
@@ -544,28 +653,42 @@
 
     // ---- Card: one layer -------------------------------------------------------------------------------------------
 
-    // Where a field lives in its layer; by itself, in layer[name].
-    const PLACES = {
-        image: {
-            get: ({ source }) => (source?.kind === "image" ? source.image : undefined),
-            set: (layer, image) => { layer.source = { kind: "image", ...(image === undefined ? {} : { image }) }; },
-        },
-    };
-    const placeOf = (name) => PLACES[name] || {
-        get: (layer) => layer[name],
-        set: (layer, value) => { if (value === undefined) delete layer[name]; else layer[name] = value; },
-    };
     let serial = 0;
 
-    function drawField(panel, layer, field, onSet) {
-        const place = placeOf(field.name);
-        const id = `pxl_${panel.tab}_${serial += 1}_${field.name}`;
+    /** What a field's neighbour holds; a path such as motion.kind leads into a group. */
+    function valueAt(owner, list, path) {
+        const [name, ...rest] = path.split(".");
+        const field = list.find((each) => each.name === name);
+        const value = owner[name] ?? field?.default;
+        return rest.length ? valueAt(value ?? {}, field?.fields ?? [], rest.join(".")) : value;
+    }
+
+    /** Whether a field counts beside its neighbours' values: one of its alternatives holds, or there are none. */
+    const counts = (owner, list, { when = [] }) => !when.length || when.some((each) =>
+        Object.entries(each).every(([path, values]) => values.includes(valueAt(owner, list, path))));
+
+    /** The fields of a layer, or of a group of settings within it; each is shown where it counts. */
+    function drawFields(panel, owner, list, onSet, more = {}) {
+        const drawn = list.filter((field) => field.kind in fields);  // the others are kept, not drawn
+        const show = () => nodes.forEach((node, i) => { node.hidden = !counts(owner, list, drawn[i]); });
+        const nodes = drawn.map((field) => drawField(panel, owner, field, () => { show(); onSet(); }, more));
+        show();
+        return { nodes, show, drawn };
+    }
+
+    function drawField(panel, owner, field, onSet, more) {
+        const { name } = field;
+        const id = `pxl_${panel.tab}_${serial += 1}_${name}`;
         const error = sentence("pxl-error");
-        const box = el(`div.pxl-field.pxl-is-${field.kind}`, { "data-name": field.name });
+        const box = el(`div.pxl-field.pxl-is-${field.kind}`, { "data-name": name });
         const slot = {
-            panel, layer, field, id, box, error,
-            get: () => place.get(layer) ?? field.default,
-            set: (value) => { place.set(layer, value === field.default ? undefined : value); onSet(); },
+            ...more, panel, owner, field, id, box, error,
+            get: () => owner[name] ?? field.default,
+            set: (value) => {
+                if (value === undefined || value === field.default) delete owner[name];
+                else owner[name] = value;
+                onSet();
+            },
             say: (text) => { error.textContent = text; box.classList.toggle("pxl-wrong", text !== ""); },
         };
         const label = el("label.pxl-label", { htmlFor: id, title: field.help || "" }, field.label);
@@ -588,15 +711,18 @@
             remove: tool("remove", "Remove", () => removeLayer(panel, layer)),
         };
         const number = el("span.pxl-number");
-        const boxes = panel.schema.fields.filter((field) => field.kind in fields)  // the others are kept, not drawn
-            .map((field) => [field, drawField(panel, layer, field, onSet)]);
+        const list = panel.schema.fields;
+        const parts = drawFields(panel, layer, list, onSet);
+        const isPicture = ({ kind }) => kind === "image" || kind === "source";
         const side = (name, pictures) => el(`div.${name}`, {},
-            ...boxes.filter(([field]) => (field.kind === "image") === pictures).map(([, box]) => box));
+            ...parts.nodes.filter((_, i) => isPicture(parts.drawn[i]) === pictures));
+        const title = el("span.pxl-title");
+        const film = drawFilm();
         const node = el("div.pxl-card", { role: "group" },
-            el("div.pxl-head", {}, number, el("span.pxl-title", {}, "Layer"), el("span.pxl-muted", {}, "muted"),
+            el("div.pxl-head", {}, number, title, el("span.pxl-muted", {}, "muted"),
                 el("div.pxl-tools", {}, ...Object.values(tools))),
             el("div.pxl-sides", {}, side("pxl-pictures", true), side("pxl-settings", false)),
-            el("div.pxl-film"));  // the film strip's place
+            film.node);
 
         function onSet() {
             if (!node.isConnected) panel.cards.delete(layer);  // an upload outlived the card that it was dropped on
@@ -614,12 +740,9 @@
             tools.up.disabled = index() === 0;
             tools.down.disabled = index() === length - 1;
             tools.copy.disabled = length >= panel.schema.max_layers;
-            for (const [{ when = {} }, box] of boxes) {  // such as {"mode": ["warp"]}: only there the field counts
-                box.hidden = !Object.entries(when).every(([name, values]) => values.includes(valueOf(name)));
-            }
+            title.textContent = nameOf(layer, list);
+            parts.show();
         }
-
-        const valueOf = (name) => layer[name] ?? panel.schema.fields.find((field) => field.name === name)?.default;
 
         node.onkeydown = (event) => {
             const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -627,8 +750,76 @@
             event.preventDefault();
             moveLayer(panel, layer, by);
         };
+        return { node, show, film };
+    }
+
+    /** What a layer is called in its head, such as "Colour of frames". */
+    function nameOf(layer, list) {
+        const field = (name) => list.find((each) => each.name === name);
+        const labelOf = (name, value) => field(name)?.choices?.find((each) => each.value === value)?.label;
+        const mode = labelOf("mode", valueAt(layer, list, "mode")) ?? "Layer";
+        const source = field("source") && counts(layer, list, field("source"))
+            ? labelOf("source", (layer.source ?? field("source").default)?.kind) : null;
+        const motion = field("motion") && counts(layer, list, field("motion"))
+            ? field("motion").fields.find(({ name }) => name === "kind")?.choices
+                .find(({ value }) => value === valueAt(layer, list, "motion.kind"))?.label : null;
+        return [mode, motion, source].filter(Boolean).join(" · ");
+    }
+
+    // ---- Film strip: what each layer lets through, looked at before anything is generated --------------------------
+
+    function drawFilm() {
+        const strip = el("img.pxl-strip", { alt: "What this layer lets through, from the first step to the last",
+            draggable: false });
+        const note = el("p.pxl-note");
+        const node = el("div.pxl-film", { hidden: true }, strip, note);
+        function show({ image = null, problem = "" } = {}) {
+            if (image) strip.src = image;
+            strip.hidden = !image;
+            note.textContent = problem;
+            note.hidden = !problem;
+            node.hidden = !image && !problem;
+        }
         return { node, show };
     }
+
+    /** A number of the host's own form. */
+    function hostNumber(tab, name, usual) {
+        const input = page().querySelector(`#${tab}_${name} input[type=number]`);
+        return Number(input?.value) || usual;
+    }
+
+    const isHalfMade = ({ source = {} }) =>
+        (source.kind === "image" && !source.image) || (source.kind === "frames" && !source.path);
+
+    /** Asks for the strips anew, a moment after the last change, where they would differ and can be seen. */
+    function askFilm(panel) {
+        clearTimeout(panel.filmTimer);
+        panel.filmTimer = setTimeout(() => fetchFilm(panel).catch(() => {}), FILM.after);
+    }
+
+    async function fetchFilm(panel) {
+        const { layers } = panel.job.control;
+        if (!panel.root?.isConnected || panel.root.offsetParent === null || !layers.length) return;
+        const asked = {
+            program: { layers },
+            width: hostNumber(panel.tab, "width", 512),
+            height: hostNumber(panel.tab, "height", 512),
+            steps: hostNumber(panel.tab, "steps", 20),
+            columns: FILM.columns,
+        };
+        const text = JSON.stringify(asked);
+        if (text === panel.filmed) return;
+        panel.filmed = text;
+        const told = await askJSON(panel, "film", "POST", asked);
+        if (text !== panel.filmed) return;
+        layers.forEach((layer, i) => {
+            const { problem, ...strip } = told.layers[i] ?? {};
+            panel.cards.get(layer)?.film.show(isHalfMade(layer) ? {} : { problem, ...strip });
+        });
+    }
+
+    // ---- Layers ----------------------------------------------------------------------------------------------------
 
     function addLayer(panel, layer, at = Infinity) {
         const { control } = panel.job;
@@ -667,7 +858,7 @@
 
     const makePanel = (tab) => ({
         tab, key: "", schema: null, job: parseJob({}), text: "", area: null, pending: false,
-        root: null, view: null, cards: new Map(), undone: [], undoTimer: 0, jobs: 0, turn: 0,
+        root: null, view: null, cards: new Map(), undone: [], undoTimer: 0, jobs: 0, turn: 0, filmTimer: 0, filmed: "",
     });
 
     function drawPanel(panel, root) {
@@ -701,13 +892,14 @@
         whenSeen(root, () => {
             view.presets.refresh();
             askStatus(panel).catch(() => {});
-        });
+        }, true);
+        whenSeen(root, () => askFilm(panel));
     }
 
-    function whenSeen(node, act) {  // a closed accordion asks the server for nothing
+    function whenSeen(node, act, once = false) {  // a closed accordion asks the server for nothing
         new IntersectionObserver((entries, observer) => {
             if (!entries.some((entry) => entry.isIntersecting)) return;
-            observer.disconnect();
+            if (once) observer.disconnect();
             act();
         }).observe(node);
     }
@@ -746,6 +938,7 @@
         view.add.classList.toggle("pxl-first-add", !layers.length);
         view.full.hidden = !view.add.hidden;
         page().querySelector(`#pxl_${panel.tab}_accordion`)?.toggleAttribute("data-pxl-on", enabled === true);
+        askFilm(panel);
     }
 
     function changed(panel) {
@@ -992,6 +1185,11 @@
         if (panels.has(tab)) watchJob(panels.get(tab));
     }
 
+    function onInput(event) {  // the strip is drawn for the host's own size and steps
+        const tab = /^(.+)_(?:width|height|steps)$/.exec(event.target.closest?.("[id$=_width], [id$=_height], [id$=_steps]")?.id)?.[1];
+        if (panels.has(tab)) askFilm(panels.get(tab));
+    }
+
     function connect(panel) {
         const id = `#pxl_${panel.tab}_job`;
         const area = page().querySelector(`${id} textarea, ${id} input`);
@@ -1018,6 +1216,7 @@
         scanning ||= setTimeout(() => { scanning = 0; scan(); }, 50);
     }).observe(document, { childList: true, subtree: true });
     document.addEventListener("click", onClick, true);
+    document.addEventListener("input", onInput, true);
     document.addEventListener("paste", onPaste, true);
 
     window.pxl = {

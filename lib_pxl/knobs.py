@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class Knob:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     required: bool = False
     whole: bool = False
+    when: Sequence[Mapping[str, Sequence[str]]] = ()  # it counts where one of these holds of its neighbours, or always
 
     @property
     def kind(self) -> str:
@@ -103,6 +104,19 @@ class Text(Knob):
         if not isinstance(value, str) or not value.strip() or _unfit.search(value):
             raise ProgramError(where, got=value, wanted=self.help)
         return value
+
+
+def counts(knob: Knob, values: Mapping[str, Any]) -> bool:
+    """Whether a knob matters beside these values of its neighbours."""
+    return not knob.when or any(
+        all(_found(values, path) in wanted for path, wanted in each.items()) for each in knob.when
+    )
+
+
+def _found(values: Any, path: str) -> Any:
+    for name in path.split("."):
+        values = values[name] if isinstance(values, Mapping) else None
+    return values
 
 
 def one_of(names: Iterable[str], got: object = None) -> str:

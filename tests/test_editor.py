@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import io
@@ -33,6 +34,29 @@ def choices(*names: str, unbuilt: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     return [{"value": name, "label": name.title(), "help": "", "built": name not in unbuilt} for name in names]
 
 
+KINDS = [
+    {
+        "value": "image",
+        "label": "Picture",
+        "help": "",
+        "built": True,
+        "fields": [{"name": "image", "kind": "image", "label": "Picture", "help": "a still", "default": None}],
+    },
+    {
+        "value": "frames",
+        "label": "Frames",
+        "help": "",
+        "built": True,
+        "fields": [{"name": "path", "kind": "frames", "label": "Frames", "help": "moving", "default": None}],
+    },
+    {
+        "value": "noise",
+        "label": "Noise",
+        "help": "",
+        "built": True,
+        "fields": [{"name": "scale", "kind": "number", "label": "Scale", "default": 0.25, "low": 0.001, "high": 4}],
+    },
+]
 SCHEMA: dict[str, Any] = {
     "max_layers": 8,
     "switches": [
@@ -41,7 +65,15 @@ SCHEMA: dict[str, Any] = {
         {"name": "record", "label": "Record", "help": "keep prompts", "built": True},
     ],
     "fields": [
-        {"name": "image", "kind": "image", "label": "Picture", "help": "a still", "default": None},
+        {
+            "name": "source",
+            "kind": "source",
+            "label": "Source",
+            "help": "where the map comes from",
+            "default": {"kind": "noise"},
+            "when": [{"fit": ["crop", "pad"]}],
+            "choices": KINDS,
+        },
         {
             "name": "map",
             "kind": "choice",
@@ -58,7 +90,46 @@ SCHEMA: dict[str, Any] = {
             "label": "Fit",
             "help": "",
             "default": "crop",
-            "choices": choices("crop", "pad"),
+            "choices": choices("crop", "pad", "none"),
+        },
+        {
+            "name": "gate",
+            "kind": "group",
+            "label": "Gate",
+            "help": "where",
+            "default": None,
+            "fields": [
+                {"name": "cover", "kind": "number", "label": "Cover", "help": "", "default": 0.5, "low": 0, "high": 1},
+                {"name": "speed", "kind": "number", "label": "Speed", "default": 1, "low": 0, "high": 1000},
+                {"name": "seed", "kind": "number", "label": "Seed", "default": -1, "low": -1, "whole": True},
+                {"name": "reroll", "kind": "flag", "label": "Reroll", "help": "", "default": False},
+            ],
+        },
+        {
+            "name": "motion",
+            "kind": "group",
+            "label": "Motion",
+            "help": "how",
+            "default": None,
+            "when": [{"map": ["luma"]}],
+            "fields": [
+                {
+                    "name": "kind",
+                    "kind": "choice",
+                    "label": "Motion",
+                    "default": "noise",
+                    "choices": choices("noise", "swirl"),
+                },
+                {
+                    "name": "amount",
+                    "kind": "number",
+                    "label": "Amount",
+                    "default": 0.1,
+                    "low": 0,
+                    "high": 4,
+                    "when": [{"kind": ["swirl"]}],
+                },
+            ],
         },
         {
             "name": "mask",
@@ -67,7 +138,7 @@ SCHEMA: dict[str, Any] = {
             "help": "",
             "default": None,
             "optional": True,
-            "when": {"fit": ["crop"]},
+            "when": [{"fit": ["crop"]}],
         },
     ],
 }
@@ -90,6 +161,7 @@ class Server:
     url: str = ""
     maps: dict[str, bytes] = field(default_factory=dict)
     presets: dict[str, Any] = field(default_factory=dict)
+    films: list[Any] = field(default_factory=list)
     jobs: int = 0
     error: str | None = None
     asked: list[str] = field(default_factory=list)
@@ -99,7 +171,13 @@ class Server:
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, str, bytes]:
         """Status, content type and body."""
         kind, _, name = path.removeprefix("/pxl/v1/").partition("/")
-        routes = {"maps": self._maps, "presets": self._presets, "program": self._program, "status": self._status}
+        routes = {
+            "film": self._film,
+            "maps": self._maps,
+            "presets": self._presets,
+            "program": self._program,
+            "status": self._status,
+        }
         return routes[kind.split("?")[0]](method, unquote(name), body)
 
     def _maps(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
@@ -110,7 +188,8 @@ class Server:
         if not body.startswith(b"\x89PNG"):
             return self._refuse(400, f"{HOSTILE}: got 5 bytes, wanted a picture")
         self.maps[name_of(body)] = body
-        return self._say({"map": name_of(body), "width": 48, "height": 32})
+        with Image.open(io.BytesIO(body)) as found:
+            return self._say({"map": name_of(body), "frames": getattr(found, "n_frames", 1)})
 
     def _presets(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
         if not name:
@@ -120,6 +199,13 @@ class Server:
         elif method == "DELETE":
             del self.presets[name]
         return self._say(self.presets.get(name, {"ok": True}))
+
+    def _film(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
+        self.films.append(json.loads(body))
+        url = f"data:image/png;base64,{base64.b64encode(picture('navy', (96, 12))).decode()}"
+        layers = self.films[-1]["program"]["layers"]
+        rows = [{"problem": HOSTILE} if layer.get("map") == "luma" else {"image": url} for layer in layers]
+        return self._say({"progress": [0, 1], "layers": rows})
 
     def _program(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
         if b"wobble" in body:
@@ -834,3 +920,115 @@ def test_a_hidden_panel_asks_the_server_for_nothing(server: Server, page: Page) 
     expect(editor.root.get_by_label("Preset", exact=True)).to_be_visible()
     page.wait_for_timeout(200)
     assert sorted(server.asked) == ["GET /pxl/v1/presets", "GET /pxl/v1/status?tab=txt2img"]
+
+
+def moving(count: int = 3) -> bytes:
+    out = io.BytesIO()
+    frames = [Image.new("RGB", (16, 16), (60 * i, 90, 120)) for i in range(count)]
+    frames[0].save(out, "PNG", save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+def test_a_source_keeps_what_its_other_kinds_hold(editor: Editor, still: Path) -> None:
+    editor.add()
+    editor.drop(editor.part(1, "image").locator(".pxl-drop"), [still])
+    expect(editor.part(1, "image").locator(".pxl-full")).to_be_visible()
+    image = editor.layers()[0]["source"]
+    kind = editor.part(1, "source").get_by_role("combobox")
+    kind.select_option("noise")
+    editor.part(1, "scale").get_by_role("spinbutton").fill("0.5")
+    assert editor.layers()[0]["source"] == {"kind": "noise", "scale": 0.5}
+    kind.select_option("image")
+    assert editor.layers()[0]["source"] == image
+    kind.select_option("noise")
+    assert editor.layers()[0]["source"] == {"kind": "noise", "scale": 0.5}
+
+
+def test_a_dropped_animation_becomes_frames(editor: Editor, tmp_path: Path) -> None:
+    path = tmp_path / "moving.png"
+    path.write_bytes(moving())
+    editor.add()
+    editor.drop(editor.part(1, "image").locator(".pxl-drop"), [path])
+    expect(editor.part(1, "path").locator(".pxl-full")).to_be_visible()
+    assert editor.layers()[0]["source"] == {"kind": "frames", "path": name_of(moving())}
+
+
+def test_frames_may_be_a_path_over_there(editor: Editor) -> None:
+    editor.add()
+    editor.part(1, "source").get_by_role("combobox").select_option("frames")
+    path = editor.part(1, "path").get_by_role("textbox")
+    path.fill(" /films/a clip.mp4 ")
+    path.press("Enter")
+    assert editor.layers()[0]["source"] == {"kind": "frames", "path": "/films/a clip.mp4"}
+    expect(editor.part(1, "path").locator(".pxl-hint")).to_have_text("a clip.mp4")
+
+
+def test_a_gate_is_there_or_not_and_writes_what_is_not_as_usual(editor: Editor) -> None:
+    editor.add()
+    gate = editor.part(1, "gate")
+    expect(editor.part(1, "cover")).to_have_count(0)
+    gate.get_by_role("switch", name="Gate").click()
+    assert editor.layers()[0]["gate"] == {}
+    editor.part(1, "cover").get_by_role("spinbutton").fill("0.2")
+    editor.part(1, "reroll").get_by_role("switch").click()
+    assert editor.layers()[0]["gate"] == {"cover": 0.2, "reroll": True}
+    editor.part(1, "cover").get_by_role("spinbutton").fill("")
+    assert editor.layers()[0]["gate"] == {"reroll": True}
+    gate.get_by_role("switch", name="Gate").click()
+    assert "gate" not in editor.layers()[0]
+
+
+def test_a_number_out_of_range_is_one_sentence_and_kept_as_written(editor: Editor) -> None:
+    editor.add()
+    editor.part(1, "gate").get_by_role("switch", name="Gate").click()
+    editor.part(1, "cover").get_by_role("spinbutton").fill("7")
+    expect(editor.part(1, "cover").locator(".pxl-error")).to_have_text("Cover is a number from 0 to 1")
+    assert editor.layers()[0]["gate"] == {"cover": 7}
+    editor.part(1, "seed").get_by_role("spinbutton").fill("1.5")
+    expect(editor.part(1, "seed").locator(".pxl-error")).to_have_text("Seed is a whole number")
+    expect(editor.part(1, "seed").get_by_role("slider")).to_be_hidden()
+
+
+def test_a_sliders_middle_is_the_usual_value(editor: Editor) -> None:
+    editor.add()
+    editor.part(1, "gate").get_by_role("switch", name="Gate").click()
+    slider = editor.part(1, "speed").get_by_role("slider")
+    assert float(slider.input_value()) == pytest.approx(0.5, abs=0.001)
+    for end, value in (("Home", 0), ("End", 1000)):
+        slider.press(end)
+        assert editor.layers()[0]["gate"] == {"speed": value}
+
+
+def test_fields_count_beside_what_their_neighbours_say(editor: Editor) -> None:
+    editor.add()
+    expect(editor.part(1, "motion")).to_be_hidden()
+    editor.part(1, "map").get_by_role("combobox").evaluate("(list) => { list.value = 'luma'; list.onchange(); }")
+    expect(editor.part(1, "motion")).to_be_visible()
+    expect(editor.part(1, "amount")).to_be_hidden()
+    editor.part(1, "kind").get_by_role("combobox").select_option("swirl")
+    editor.part(1, "amount").get_by_role("spinbutton").fill("0.3")
+    assert editor.layers()[0]["motion"] == {"kind": "swirl", "amount": 0.3}
+    editor.part(1, "fit").get_by_role("combobox").select_option("none")
+    expect(editor.part(1, "source")).to_be_hidden()
+
+
+def test_the_film_strip_follows_the_layers_and_the_hosts_size(editor: Editor) -> None:
+    editor.page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<p id=txt2img_width><input type=number value=640></p>')"
+    )
+    editor.add(2)
+    editor.part(1, "source").get_by_role("combobox").select_option("noise")
+    editor.part(2, "source").get_by_role("combobox").select_option("noise")
+    expect(editor.card(1).locator(".pxl-strip")).to_be_visible()
+    assert editor.server.films[-1]["width"] == 640 and editor.server.films[-1]["height"] == 512
+    editor.part(2, "map").get_by_role("combobox").evaluate("(list) => { list.value = 'luma'; list.onchange(); }")
+    expect(editor.card(2).locator(".pxl-film .pxl-note")).to_have_text(HOSTILE)
+    asked = len(editor.server.films)
+    editor.page.locator("#txt2img_width input").fill("320")
+    editor.page.wait_for_function("() => true")
+    for _ in range(50):
+        if len(editor.server.films) > asked:
+            break
+        editor.page.wait_for_timeout(100)
+    assert editor.server.films[-1]["width"] == 320
+    assert not editor.page.evaluate("window.hacked")

@@ -13,7 +13,7 @@ from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import A_PICTURE, SOURCES
 from lib_pxl.control.warp import MOTION
 from lib_pxl.errors import ProgramError
-from lib_pxl.knobs import Flag, Knob, Text, format_group, one_of, parse_group
+from lib_pxl.knobs import Flag, Knob, Text, counts, format_group, one_of, parse_group
 
 Group = Mapping[str, Any]
 
@@ -80,9 +80,13 @@ class HiresKnob(CurveKnob):
         return value if isinstance(value, str) else super().format(value)
 
 
+# The modes that look at a map; a warp does where it follows the movement between frames.
+_SEEN = ({"mode": [name for name in MODES if name != "warp"]}, {"mode": ["warp"], "motion.kind": ["flow"]})
+_NOISE = {"kind": "noise", **parse_group(SOURCES["noise"][1], {}, "source")}
+
 KNOBS: dict[str, Knob] = {
-    "source": SourceKnob("source", "Source", "where the map comes from", required=True),
-    "map": Knob("map", "Map", "what of the source is followed", "color", choices=MAPS),
+    "source": SourceKnob("source", "Source", "where the map comes from", _NOISE, when=_SEEN),
+    "map": Knob("map", "Map", "what of the source is followed", "color", choices=MAPS, when=_SEEN),
     "mode": Knob("mode", "Mode", "what the map does to the picture", "color", choices=MODES),
     "strength": CurveKnob(
         "strength", "Strength", "how strongly: a number, or keyframes over the progress", Curve.parse(0.5)
@@ -91,7 +95,7 @@ KNOBS: dict[str, Knob] = {
     "gate": GroupKnob("gate", "Gate", "3-D noise that says where the map is let through", knobs=GATE),
     "mask": Text("mask", "Mask", f"{A_PICTURE}; white is where the layer acts", draws="image"),
     "fit": Knob("fit", "Fit", "how a map meets another aspect ratio", "crop", choices=FITS),
-    "motion": GroupKnob("motion", "Motion", "how the pixels move", knobs=MOTION),
+    "motion": GroupKnob("motion", "Motion", "how the pixels move", knobs=MOTION, when=({"mode": ["warp"]},)),
     "muted": Flag("muted", "Mute", "kept, not used"),
 }
 
@@ -114,11 +118,17 @@ class Layer:
     @classmethod
     def parse(cls, data: Any, where: str = "layers[0]") -> Layer:
         """A layer from a dictionary; a ProgramError names the field."""
-        return cls(**parse_group(KNOBS, data, where))
+        values = parse_group(KNOBS, data, where)
+        if "source" not in data and counts(KNOBS["source"], values):
+            raise ProgramError(f"{where}.source", got=None, wanted=KNOBS["source"].help)
+        return cls(**values)
 
     def format(self) -> dict[str, Any]:
         """The shortest dictionary that parses to this layer again."""
-        return format_group(KNOBS, vars(self))
+        data = format_group(KNOBS, vars(self))
+        if counts(KNOBS["source"], vars(self)):
+            data.setdefault("source", KNOBS["source"].format(self.source))
+        return data
 
     def curve(self, hires: bool) -> Curve | None:
         """The strength over this pass, or None where the layer does not act in it."""

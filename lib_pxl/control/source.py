@@ -156,7 +156,7 @@ SOURCES: dict[str, tuple[Choice, dict[str, Knob]]] = {
     "frames": (
         Choice("Frames", "an animation or a folder of pictures", frames),
         {
-            "path": Text("path", "Frames", "a path of a GIF, APNG, WebP, MP4 or folder", required=True, draws="image"),
+            "path": Text("path", "Frames", "a path of a GIF, APNG, WebP, MP4 or folder", required=True, draws="frames"),
             "advance": Knob(
                 "advance",
                 "Advance",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -120,6 +121,7 @@ def _centred(stage: Stage) -> tuple[Tensor, Tensor]:
     return x, y
 
 
+_CURL = ({"kind": ["noise"]},)
 MOTION: Mapping[str, Knob] = {
     "kind": Knob(
         "kind",
@@ -135,6 +137,6 @@ MOTION: Mapping[str, Knob] = {
     ),
     "amount": Knob("amount", "Amount", "how far, as a share of the shorter side", 0.1, 0, 4),
     "rest": Knob("rest", "Rest", "the progress at which every pixel is back home; 0 is never", 0.0, 0, 1),
-    "speed": SPEED,
-    "seed": SEED,
+    "speed": replace(SPEED, when=_CURL),
+    "seed": replace(SEED, when=_CURL),
 }

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import html
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
-from lib_pxl.control.curve import Curve
-from lib_pxl.control.layer import KNOBS
+from lib_pxl.control.layer import KNOBS, GroupKnob, SourceKnob
 from lib_pxl.control.program import MAX_LAYERS
 from lib_pxl.control.source import SOURCES
-from lib_pxl.knobs import Knob
+from lib_pxl.knobs import Choice, Knob
 from lib_pxl.ui.compat import on_page
 
 BUILT = {"control": True, "nokens": False, "record": False}
-DRAWN = ("map", "mode", "strength", "hires", "fit", "mask")
+DRAWN = ("source", "mask", "mode", "map", "strength", "gate", "motion", "fit", "hires")
 
 
 def build(tab: str, key: str, switches: dict[str, Knob]) -> list[Any]:
@@ -38,23 +39,35 @@ def build(tab: str, key: str, switches: dict[str, Knob]) -> list[Any]:
 def schema(switches: dict[str, Knob]) -> dict[str, Any]:
     """All that the editor needs to know of the knobs, from the knobs themselves."""
     named = [{"name": k.name, "label": k.label, "help": k.help, "built": BUILT[k.name]} for k in switches.values()]
-    fields = [_field(SOURCES["image"][1]["image"]), *(_field(KNOBS[name]) for name in DRAWN)]
-    return {"max_layers": MAX_LAYERS, "switches": named, "fields": fields}
+    return {"max_layers": MAX_LAYERS, "switches": named, "fields": [_field(KNOBS[name]) for name in DRAWN]}
 
 
 def _field(knob: Knob) -> dict[str, Any]:
-    default = knob.default.format() if isinstance(knob.default, Curve) else knob.default
     field: dict[str, Any] = {
         "name": knob.name,
         "kind": knob.kind,
         "label": knob.label,
         "help": knob.help,
-        "default": default,
+        "default": knob.format(knob.default),
         "optional": not knob.required,
     }
+    if knob.when:
+        field["when"] = [{path: list(wanted) for path, wanted in each.items()} for each in knob.when]
+    if knob.kind == "number":
+        field |= {name: value for name, value in (("low", knob.low), ("high", knob.high)) if math.isfinite(value)}
+        field["whole"] = knob.whole
+    if isinstance(knob, GroupKnob):
+        field["fields"] = _fields(knob.knobs or {})
+    if isinstance(knob, SourceKnob):
+        field["choices"] = [_choice(name, kind) | {"fields": _fields(own)} for name, (kind, own) in SOURCES.items()]
     if knob.choices:
-        field["choices"] = [
-            {"value": value, "label": choice.label, "help": choice.help, "built": choice.build is not None}
-            for value, choice in knob.choices.items()
-        ]
+        field["choices"] = [_choice(*each) for each in knob.choices.items()]
     return field
+
+
+def _fields(knobs: Mapping[str, Knob]) -> list[dict[str, Any]]:
+    return [_field(knob) for knob in knobs.values()]
+
+
+def _choice(value: str, choice: Choice) -> dict[str, Any]:
+    return {"value": value, "label": choice.label, "help": choice.help, "built": choice.build is not None}

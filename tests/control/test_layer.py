@@ -107,7 +107,7 @@ def test_every_field_that_is_given_is_kept(data: dict[str, Any]) -> None:
 @given(layers)
 def test_the_formatted_layer_holds_nothing_but_what_differs_from_the_usual(data: dict[str, Any]) -> None:
     layer = Layer.parse(data)
-    short, bare = layer.format(), Layer.parse({"source": layer.format()["source"]})
+    short, bare = layer.format(), Layer.parse({"source": data["source"]})
     for name in short.keys() - {"source"}:
         assert getattr(layer, name) != getattr(bare, name)
     for name, knobs in (("gate", GATE), ("motion", MOTION), ("source", SOURCES[layer.source["kind"]][1])):
@@ -238,3 +238,10 @@ def test_each_pass_has_its_own_strength(strength: Any, hires: Any, first: Any, s
     assert [curve and curve.format() for curve in curves] == [first, second]
     muted = Layer.parse({**layer.format(), "muted": True})
     assert muted.curve(hires=False) is muted.curve(hires=True) is None
+
+
+def test_a_warp_needs_no_map_but_where_it_follows_the_frames() -> None:
+    assert Layer.parse({"mode": "warp"}).format() == {"mode": "warp"}
+    assert Layer.parse({"mode": "warp", "motion": {"kind": "swirl"}}).source["kind"] == "noise"
+    with pytest.raises(ProgramError, match=r"layer 1 source"):
+        Layer.parse({"mode": "warp", "motion": {"kind": "flow"}})

@@ -97,7 +97,7 @@ def test_a_preset_that_is_not_there_is_answered_with_those_that_are_near(desk: D
 
 def test_a_preset_that_is_no_program_is_refused(desk: Desk) -> None:
     desk.presets.save("broken", '{"layers":[{"mode":"old"}]}')
-    with pytest.raises(PxlError, match="layer 1 source"):
+    with pytest.raises(PxlError, match="layer 1 mode"):
         axes(lambda: desk.presets)["[pxl] Preset"].rule(job(), "broken")
 
 

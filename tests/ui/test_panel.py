@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from lib_pxl.control.gate import GATE
 from lib_pxl.control.layer import KNOBS
 from lib_pxl.control.mode import MODES
+from lib_pxl.control.source import SOURCES
 from lib_pxl.hosts.job import SWITCHES
 from lib_pxl.ui import panel
 
@@ -70,5 +72,8 @@ def test_the_editor_is_told_every_knob_of_a_layer() -> None:
     fields = {each["name"]: each for each in told["fields"]}
     for name in set(panel.DRAWN):
         assert fields[name]["label"] == KNOBS[name].label
+    nested = {each["name"] for each in fields["gate"]["fields"]}
+    assert nested == set(GATE)
+    assert {each["value"] for each in fields["source"]["choices"]} == set(SOURCES)
     built = {name for name, choice in MODES.items() if choice.build is not None}
     assert {each["value"] for each in fields["mode"]["choices"] if each["built"]} == built < set(MODES)
