@@ -242,8 +242,10 @@ def test_the_grid_has_each_axis_once_and_a_value_acts_on_its_own_cell(webui: Web
     webui.fire("on_before_ui")
     webui.fire("on_before_ui")
     labels = [option.label for option in webui.grid.axis_options]
-    assert labels == ["Nothing", "[pxl] Preset", "[pxl] Strength"]
-    strength = webui.grid.axis_options[2]
+    ours = ["Preset", "Mode", "Strength", "Gate cover", "Noise scale", "Seed"]
+    assert labels == ["Nothing", *(f"[pxl] {name}" for name in ours)]
+    strength = webui.grid.axis_options[labels.index("[pxl] Strength")]
+    assert strength.prepare('0-1 (+0.5), "0:1, 1:0"') == ["0", "0.5", "1", "0:1, 1:0"]
     p = Job(job())
     cells = {}
     for value in ("0", "0.5", "9:1", "1:1"):
@@ -264,11 +266,35 @@ def test_a_preset_is_an_axis(webui: Webui, job: Any) -> None:
     door.desk.presets.save("mine", json.dumps({"layers": []}))
     webui.fire("on_before_ui")
     preset = webui.grid.axis_options[1]
-    assert preset.choices() == ["mine"]
+    assert preset.choices() == ["mine"] and preset.prepare is None
     p = Job(job())
     preset.apply(p, "yours", None)
     assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
     assert "yours" in p.extra_generation_params["pxl error"]
+
+
+AXES = [  # an axis, its value, and the layer that says the same
+    ("[pxl] Mode", "start", {"mode": "start"}),
+    ("[pxl] Gate cover", "1:0.3", {"gate": {"cover": 0.3}}),
+    ("[pxl] Noise scale", "0.1", {"gate": {"scale": 0.1}}),
+    ("[pxl] Seed", "5", {"gate": {"seed": 5}}),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), AXES)
+def test_a_cell_is_the_job_that_says_the_same_and_a_value_that_cannot_be_leaves_the_picture(
+    webui: Webui, job: Any, name: str, value: str, said: dict[str, Any]
+) -> None:
+    webui.fire("on_before_ui")
+    option = next(each for each in webui.grid.axis_options if each.label == name)
+    p = Job(job(gate={}))
+    option.apply(p, value, None)
+    assert torch.equal(webui.process_images(p), webui.process_images(Job(job(**{"gate": {}, **said}))))
+    assert "pxl error" not in p.extra_generation_params
+    p = Job(job(gate={}))
+    option.apply(p, "nonsense", None)
+    assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
+    assert "got 'nonsense', wanted" in p.extra_generation_params["pxl error"]
 
 
 @pytest.mark.parametrize("order", [("[pxl] Preset", "[pxl] Strength"), ("[pxl] Strength", "[pxl] Preset")])
