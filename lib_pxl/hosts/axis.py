@@ -44,7 +44,7 @@ def axes(presets: Callable[[], Presets]) -> dict[str, Axis]:
     """Every axis by its name in the grid."""
 
     def preset(job: Job, value: str) -> Job:
-        return replace(job, control=Control(True, Program.parse(presets().load(value))))
+        return replace(job, control=Control(True, Program.parse(presets().load(value)), job.control.trace))
 
     return {  # in the order in which they act: a preset first, then what changes it; a cover may make a gate
         "[pxl] Preset": Axis(preset, lambda: presets().names()),

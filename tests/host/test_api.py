@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from typing import Any
@@ -149,6 +150,25 @@ def test_interrupting_leaves_the_next_job_clean(host: Client, plain: Any) -> Non
         host.http.post(f"/sdapi/v1/{word}")
         job.join()
         assert numpy.array_equal(host.make().first, plain)
+
+
+def test_how_a_picture_formed(host: Client, plain: Any) -> None:
+    traced = {"control": {"trace": True}}
+    made = host.make(traced)
+    assert numpy.array_equal(made.first, plain) and made.extra == {}
+    told = host.get("/pxl/v1/formed/txt2img")
+    assert told == {"count": 4, "passes": [{"kind": "base", "progress": told["passes"][0]["progress"]}]}
+    settings = HIRES | {"batch_size": 2, "n_iter": 2}
+    unseen = host.make(layer(strength=0.6), **settings)
+    job = layer(strength=0.6)
+    job["control"] |= traced["control"]
+    seen = host.make(job, **settings)
+    assert all(map(numpy.array_equal, seen.pictures, unseen.pictures)) and seen.extra == unseen.extra
+    told = host.get("/pxl/v1/formed/txt2img")
+    assert [each["kind"] for each in told["passes"]] == ["base", "hires"]
+    for name, size in {"strip.webp?columns=4": (512, 256), "film.gif": (256, 256)}.items():
+        with Image.open(io.BytesIO(host.http.get(f"/pxl/v1/formed/txt2img/{name}").content)) as opened:
+            assert opened.size == size
 
 
 def test_the_refiner_takes_over_in_the_middle(host: Client) -> None:

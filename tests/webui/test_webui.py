@@ -12,11 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio
+import numpy
 import pytest
 import torch
 from PIL import Image
 
 from lib_pxl.control.map import pixels
+from lib_pxl.errors import StoreError
 from lib_pxl.hosts import fake
 from tests.webui.processing import Job, RedrawJob, Stage, Webui, copied
 
@@ -308,6 +310,38 @@ def test_a_strength_changes_a_preset_whichever_axis_comes_first(webui: Webui, jo
     for name in order:
         options[name].apply(p, {"[pxl] Preset": "mine", "[pxl] Strength": "0.5"}[name], None)
     assert torch.equal(webui.process_images(p), webui.process_images(Job(job(strength=0.5))))
+
+
+@pytest.mark.parametrize("timesteps", [False, True])
+@pytest.mark.parametrize("layered", [False, True])
+def test_how_a_picture_formed_is_kept(webui: Webui, job: Any, timesteps: bool, layered: bool) -> None:
+    import scripts.pxl as door
+
+    control = job(strength=0.8)["control"] if layered else {}
+    unseen = webui.process_images(Job({"control": control}, timesteps=timesteps, enable_hr=True))
+    p = Job({"control": control | {"trace": True}}, timesteps=timesteps, enable_hr=True)
+    with torch.inference_mode():
+        assert torch.equal(webui.process_images(p), unseen)
+    assert ("pxl" in p.extra_generation_params) == layered and "pxl error" not in p.extra_generation_params
+    assert "trace" not in p.extra_generation_params.get("pxl", "")
+    film = door.desk.film("txt2img")
+    assert [reel.kind for reel in film.reels] == ["base", "hires"] and film.count == webui.calls
+    assert numpy.array_equal(film.reels[-1].wished, film.reels[-1].formed) is not layered
+    assert film.reels[-1].formed.shape[1:] == (32, 32, 3)
+
+
+def test_a_program_s_job_leaves_the_page_s_film_alone_unless_it_asked_for_one(webui: Webui, job: Any) -> None:
+    import scripts.pxl as door
+
+    traced = {"control": {"trace": True}}
+    webui.process_images(Job(traced, steps=4))
+    webui.process_images(Job(job(), is_api=True))
+    assert door.desk.film("txt2img").count == 4
+    webui.process_images(Job(traced, steps=5, is_api=True))
+    assert door.desk.film("txt2img").count == 5
+    webui.process_images(Job(job()))
+    with pytest.raises(StoreError, match="wanted a job with"):
+        door.desk.film("txt2img")
 
 
 def test_a_layer_that_is_switched_off_may_be_half_made(webui: Webui) -> None:
