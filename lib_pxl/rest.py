@@ -55,6 +55,7 @@ def router(desk: Desk, host: Host) -> APIRouter:
     _add_reading(routes, desk, host)
     _add_maps(routes, desk)
     _add_presets(routes, desk, host)
+    _add_formed(routes, desk)
     return routes
 
 
@@ -128,6 +129,25 @@ def _add_presets(routes: APIRouter, desk: Desk, host: Host) -> None:
         with _Told(404):
             desk.presets.remove(name)
         return {"ok": True}
+
+
+def _add_formed(routes: APIRouter, desk: Desk) -> None:
+    fresh = {"Cache-Control": "no-store"}  # the next job's has the same address
+
+    @routes.get("/formed/{tab}", summary="The steps that are kept of this tab's last job")
+    def formed(tab: str) -> dict[str, Any]:
+        with _Told(404):
+            return desk.film(tab).describe()
+
+    @routes.get("/formed/{tab}/strip.webp", summary="Its steps side by side", response_class=Response)
+    def strip(tab: str, columns: int | None = None) -> Response:
+        with _Told(404):
+            return Response(desk.film(tab).strip(columns), media_type="image/webp", headers=fresh)
+
+    @routes.get("/formed/{tab}/film.gif", summary="Its steps one after the other", response_class=Response)
+    def film(tab: str) -> Response:
+        with _Told(404):
+            return Response(desk.film(tab).animation(), media_type="image/gif", headers=fresh)
 
 
 class _Told:

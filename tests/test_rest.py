@@ -174,3 +174,29 @@ def test_every_route_is_described(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/pxl/v1/health", "/pxl/v1/program/check", "/pxl/v1/maps", "/pxl/v1/presets/{name}"} <= paths.keys()
     assert all(each.get("summary") for path in paths.values() for each in path.values())
+
+
+def test_how_a_picture_formed_can_be_seen(client: TestClient, host: FakeHost) -> None:
+    host.generate({"control": {"trace": True}}, steps=5, hires=2)
+    told = client.get("/pxl/v1/formed/txt2img").json()
+    assert told["count"] == 8 and [each["kind"] for each in told["passes"]] == ["base", "hires"]
+    assert [each["progress"] for each in told["passes"]] == [[0, 0.25, 0.5, 0.75, 1], [0, 0.5, 1]]
+    sizes = {}
+    for name in ("strip.webp", "strip.webp?columns=4", "film.gif"):
+        answer = client.get(f"/pxl/v1/formed/txt2img/{name}")
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-type"] == f"image/{name.partition('.')[2].partition('?')[0]}"
+        with Image.open(io.BytesIO(answer.content)) as opened:
+            sizes[name] = opened.size
+    assert sizes == {"strip.webp": (8 * 128, 128), "strip.webp?columns=4": (4 * 128, 128), "film.gif": (256, 256)}
+
+
+@pytest.mark.parametrize("name", ["", "/strip.webp", "/film.gif"])
+def test_where_nothing_was_kept_one_sentence_says_so(client: TestClient, host: FakeHost, name: str) -> None:
+    host.generate({"control": {"trace": True}})
+    host.generate()
+    for tab in ("txt2img", "img2img", "x" * 500):
+        answer = client.get(f"/pxl/v1/formed/{tab}{name}")
+        assert answer.status_code == 404 and "wanted a job with" in answer.json()["detail"]
+    host.credentials = None
+    assert client.get(f"/pxl/v1/formed/txt2img{name}").status_code == 401

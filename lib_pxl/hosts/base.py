@@ -1,6 +1,6 @@
 """What every host gives, and in which order it calls.
 
-    host  --begin-->  run  --Guest.begin, noise, conditioning, estimate-->  features
+    host  --begin-->  run  --Guest.begin, noise, conditioning, estimate, look-->  features
 
 A host (A1111, Forge, diffusers, the fake) tells what it has through `Host` and describes each sampling pass as a
 `Pass`. A `Run` (run.py) stands between it and the features: it catches, once, whatever goes wrong.
@@ -91,3 +91,6 @@ class Guest:
     def estimate(self, denoised: Tensor, sigma: Tensor) -> Tensor:
         """The clean estimate (B, C, H, W) after CFG at sigma (B,)."""
         return denoised
+
+    def look(self, denoised: Tensor, edited: Tensor, sigma: Tensor) -> None:
+        """The estimate as the model gave it, and as all guests together left it; the same tensor if none acted."""

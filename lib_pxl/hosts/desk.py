@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from lib_pxl.errors import StoreError, Words
+from lib_pxl.hosts.film import Film
 from lib_pxl.hosts.latents import Latents
 from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
@@ -30,6 +32,7 @@ class Desk:
         self.key = page_key()
         self.previous: Image.Image | None = None  # the last picture made
         self._ended: dict[str, tuple[int, str | None]] = {}
+        self._films: dict[str, Film | None] = {}
         self._lock = threading.Lock()
 
     @cached_property
@@ -51,3 +54,16 @@ class Desk:
         """How many jobs a tab has ended, and the last one's problem."""
         with self._lock:
             return self._ended.get(tab, (0, None))
+
+    def keep(self, tab: str, film: Film | None) -> None:
+        """Remember how the picture of a tab's last job formed, if it was asked."""
+        with self._lock:
+            self._films[tab] = film
+
+    def film(self, tab: str) -> Film:
+        """How the picture of a tab's last job formed."""
+        with self._lock:
+            film = self._films.get(tab)
+        if film is None:
+            raise StoreError(f"film of {tab!r}"[:80], got=Words("none"), wanted='a job with "trace": true before it')
+        return film

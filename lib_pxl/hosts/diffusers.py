@@ -163,6 +163,7 @@ class DiffusersHost:
                 pictures = sitting.draw()
             finally:
                 self.forget()
+                self.desk.keep(tab or request.kind, run.film())
                 self.desk.finish(tab or request.kind, run.problem)
         self.desk.previous = pictures[-1] if pictures else self.desk.previous
         if run.text and run.problem is None:

@@ -94,6 +94,7 @@ class FakeHost:
                 x = self._sample(run, picture, "hires", tuple(x.shape), half, seeds, sampler, x, None, None)
         finally:
             self.forget()
+            self.desk.keep(kind, run.film())
             self.desk.finish(kind, run.problem)
         picture.latents = x
         if run.text and run.problem is None:

@@ -117,7 +117,10 @@ class Hooks:
             self.desk.previous = next((each for each in reversed(pictures) if isinstance(each, Image.Image)), None)
         if run is not None:
             p.pxl_run = None
-            if not getattr(p, "is_api", False):  # the page asks for its own jobs
+            film, of_page = run.film(), not getattr(p, "is_api", False)
+            if film or of_page:
+                self.desk.keep(tab, film)
+            if of_page:  # the page asks for its own jobs
                 self.desk.finish(tab, run.problem)
 
     def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:

@@ -16,25 +16,27 @@ OFF = '{"control":{"enabled":false}}'  # what pasting a picture made without pxl
 
 @dataclass(frozen=True)
 class Control:
-    """The control switch and its program."""
+    """The control switch and its program, and whether its steps are kept to be looked at."""
 
     enabled: bool = False
     program: Program = field(default_factory=Program)
+    trace: bool = False
 
 
 @dataclass(frozen=True)
 class ControlKnob(Knob):
-    """A program with its switch; without the switch it counts as on when it has layers."""
+    """A program with its switch; without the switch it counts as on when there is something to do."""
 
     def parse(self, value: Any, where: str) -> Control:
         """The program, and whether it is used."""
-        values = parse_group({"enabled": ENABLED, **PROGRAM_KNOBS}, value, where)
-        enabled = values.pop("enabled")
+        values = parse_group({"enabled": ENABLED, **PROGRAM_KNOBS, "trace": TRACE}, value, where)
+        enabled, trace = values.pop("enabled"), values.pop("trace")
         program = Program(**values)
-        return Control(enabled if "enabled" in value else bool(program.layers), program)
+        return Control(enabled if "enabled" in value else bool(program.layers) or trace, program, trace)
 
 
 ENABLED = Flag("enabled", "On", "whether the layers act")
+TRACE = Flag("trace", "How did it form?", "keep a small picture of every step, to look at afterwards")
 SWITCHES: dict[str, Knob] = {
     "control": ControlKnob("control", "Control", "maps blended into the picture while it forms", Control()),
     "nokens": Flag("nokens", "Nokens", "bred words, as <noken:NAME> in the prompt", True),
@@ -71,6 +73,8 @@ class Job:
         data: dict[str, Any] = {}
         if self.control != Control():
             data["control"] = {"enabled": self.control.enabled, **json.loads(self.control.program.format())}
+            if self.control.trace:
+                data["control"]["trace"] = True
         for name in ("nokens", "record"):
             if getattr(self, name) != SWITCHES[name].default:
                 data[name] = getattr(self, name)
@@ -79,3 +83,7 @@ class Job:
     def with_program(self, program: Program) -> Job:
         """The same job with another control program."""
         return replace(self, control=replace(self.control, program=program))
+
+    def untraced(self) -> Job:
+        """The same job without what is only there to be looked at: of what makes the picture, nothing is missing."""
+        return replace(self, control=replace(self.control, trace=False))

@@ -15,7 +15,9 @@ from lib_pxl.control import Canvas, Plan, Program
 from lib_pxl.errors import ImageError, PxlError, Words
 from lib_pxl.hosts.base import Guest, Host, Pass
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.film import Film
 from lib_pxl.hosts.job import Job
+from lib_pxl.hosts.trace import Trace
 from lib_pxl.store.maps import PREFIX
 
 log = logging.getLogger("pxl")
@@ -54,6 +56,7 @@ class Run:
         self.problem: str | None = None
         self.text = ""
         self.inner = False
+        self.trace: Trace | None = None
         self._mask: Tensor | None = None
 
     def start(self, given: Any, change: Callable[[Job], Job] | None = None) -> None:
@@ -63,8 +66,11 @@ class Run:
             if job.control.enabled and job.control.program.layers:
                 kept = job.control.program.rename(self._adopt).settle(self._previous)
                 self.guests.append(ControlGuest(kept))
-                self.text = job.with_program(kept).format()
+                self.text = job.with_program(kept).untraced().format()
                 self.inner = kept.inner
+            if job.control.enabled and job.control.trace:
+                self.trace = Trace()
+                self.guests.append(self.trace)
 
     def _adopt(self, source: str, moving: bool) -> str:
         return self.desk.maps.adopt(source, self.host.readable, moving)
@@ -103,9 +109,19 @@ class Run:
     def estimate(self, denoised: Tensor, sigma: Tensor) -> Tensor:
         """The clean estimate, edited where the host's mask lets it change; the same tensor where nothing acts."""
         edited = self._through("estimate", denoised, lambda guest, value: guest.estimate(value, sigma))
-        if edited is denoised or self._mask is None:
-            return edited
-        return torch.lerp(denoised.float(), edited.float(), self._mask).to(denoised.dtype)
+        if edited is not denoised and self._mask is not None:
+            edited = torch.lerp(denoised.float(), edited.float(), self._mask).to(denoised.dtype)
+        with self.stepping_aside():
+            for guest in self.guests:
+                guest.look(denoised, edited, sigma)
+        return edited
+
+    def film(self) -> Film | None:
+        """How the picture formed, where the job asked for it."""
+        if self.trace is not None:
+            with self.stepping_aside():
+                return self.trace.film()
+        return None
 
     def _through(self, door: str, value: T, call: Callable[[Guest, T], T]) -> T:
         if not self.active:

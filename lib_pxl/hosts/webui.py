@@ -237,7 +237,8 @@ def _add_axes(axes: Mapping[str, Axis]) -> None:
         known = {option.label for option in grid.axis_options}
         for name, axis in axes.items():
             if name not in known:
-                grid.axis_options.append(grid.AxisOption(name, str, _axis_setter(name), choices=axis.choices))
+                option = grid.AxisOption(name, str, _axis_setter(name), choices=axis.choices, prepare=axis.split)
+                grid.axis_options.append(option)
 
 
 def _add_settings() -> None:

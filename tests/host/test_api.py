@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from typing import Any
@@ -151,6 +152,25 @@ def test_interrupting_leaves_the_next_job_clean(host: Client, plain: Any) -> Non
         assert numpy.array_equal(host.make().first, plain)
 
 
+def test_how_a_picture_formed(host: Client, plain: Any) -> None:
+    traced = {"control": {"trace": True}}
+    made = host.make(traced)
+    assert numpy.array_equal(made.first, plain) and made.extra == {}
+    told = host.get("/pxl/v1/formed/txt2img")
+    assert told == {"count": 4, "passes": [{"kind": "base", "progress": told["passes"][0]["progress"]}]}
+    settings = HIRES | {"batch_size": 2, "n_iter": 2}
+    unseen = host.make(layer(strength=0.6), **settings)
+    job = layer(strength=0.6)
+    job["control"] |= traced["control"]
+    seen = host.make(job, **settings)
+    assert all(map(numpy.array_equal, seen.pictures, unseen.pictures)) and seen.extra == unseen.extra
+    told = host.get("/pxl/v1/formed/txt2img")
+    assert [each["kind"] for each in told["passes"]] == ["base", "hires"]
+    for name, size in {"strip.webp?columns=4": (512, 256), "film.gif": (256, 256)}.items():
+        with Image.open(io.BytesIO(host.http.get(f"/pxl/v1/formed/txt2img/{name}").content)) as opened:
+            assert opened.size == size
+
+
 def test_the_refiner_takes_over_in_the_middle(host: Client) -> None:
     others = [name for name in host.checkpoints() if name != host.checkpoint]
     alike = [name for name in others if ("xl" in name) == ("xl" in str(host.checkpoint))]
@@ -173,6 +193,32 @@ def test_a_grid_of_strengths_and_presets(host: Client, plain: Any, over: str) ->
     host.http.delete("/pxl/v1/presets/suite")
 
 
+AXES = [  # an axis, its values as one text, and the layers that say the same
+    ("Mode", "color, 1:start", [{"mode": "color"}, {"mode": "start"}]),
+    ("Strength", "0-1 (+0.5), 1:0.25", [{"strength": w} for w in (0, 0.5, 1, 0.25)]),
+    ("Gate cover", "0.2-0.6 [2]", [{"gate": {"cover": 0.2}}, {"gate": {"cover": 0.6}}]),
+    ("Noise scale", "1:0.1-0.2 [2]", [{"gate": {"scale": 0.1}}, {"gate": {"scale": 0.2}}]),
+    ("Seed", "7-8", [{"gate": {"seed": 7}}, {"gate": {"seed": 8}}]),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "said"), AXES, ids=[each[0] for each in AXES])
+def test_a_grid_over_every_axis(host: Client, name: str, values: str, said: list[dict[str, Any]]) -> None:
+    axis = _axis_names(host, "txt2img").index(f"[pxl] {name}")
+    grid = host.make(layer(gate={}), script_name="x/y/z plot", script_args=_grid((axis, values), (0, ""), as_text=True))
+    alone = [host.make(layer(**{"gate": {}, **each})).first for each in said]
+    assert [apart(a, b) for a, b in zip(grid.pictures[-len(said) :], alone, strict=True)] == [0] * len(said)
+    assert apart(alone[0], alone[-1]) > 1
+
+
+def test_a_cell_that_cannot_be_is_the_picture_without_pxl(host: Client, plain: Any) -> None:
+    axis = _axis_names(host, "txt2img").index("[pxl] Gate cover")
+    args = _grid((axis, "0.5, 2"), (0, ""), as_text=True)
+    grid = host.make(layer(), script_name="x/y/z plot", script_args=args)
+    assert apart(grid.pictures[-1], plain) == 0 < apart(grid.pictures[-2], plain)
+    assert "wanted a number from 0 to 1" in grid.infotexts[-1] and "pxl error" not in grid.infotexts[-2]
+
+
 def _axis_names(host: Client, over: str) -> list[str]:
     """The grid's own list, from the page's configuration."""
     lists = [
@@ -184,6 +230,6 @@ def _axis_names(host: Client, over: str) -> list[str]:
     return [each[0] if isinstance(each, list) else each for each in chosen]
 
 
-def _grid(x: tuple[Any, ...], y: tuple[Any, ...]) -> list[Any]:
+def _grid(x: tuple[Any, ...], y: tuple[Any, ...], as_text: bool = False) -> list[Any]:
     x, y = (*x, [])[:3], (*y, [])[:3]
-    return [*x, *y, 0, "", [], False, True, False, False, False, False, False, 0, False]
+    return [*x, *y, 0, "", [], False, True, False, False, False, False, False, 0, as_text]

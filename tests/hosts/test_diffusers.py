@@ -452,6 +452,33 @@ def test_interrupt_ends_after_the_step_and_leaves_nothing(host: DiffusersHost, j
     assert same(calm, host.generate(ask(steps=6)))
 
 
+@pytest.mark.parametrize("kind", ["sd1", "xl"])
+@pytest.mark.parametrize("layers", [0, 1])
+def test_how_a_picture_formed(kind: str, layers: int, pipe: Any, job: Any) -> None:
+    host, request = DiffusersHost(pipe(kind)), ask(sampler="Heun", steps=4, hires=1.5, batch=2)
+    given = job(0.7)["control"] | ({} if layers else {"layers": []})
+    made = host.generate(request, {"control": given | {"trace": True}}, tab="mine")
+    assert made.problem is None and "trace" not in made.infotexts[0]
+    assert same(made, host.generate(request, {"control": given}))
+    film = host.desk.film("mine")
+    assert [(reel.kind, len(reel.formed)) for reel in film.reels] == [("base", 7), ("hires", 5)]
+    last = film.reels[-1]
+    preview = np.asarray(host.preview(made.latents)[0]).astype(int)
+    assert np.abs(last.formed[-1].astype(int) - preview).max() <= 1
+    assert np.array_equal(last.formed, last.wished) is not bool(layers)
+
+
+def test_what_an_interrupted_job_had_formed_is_shown(host: DiffusersHost) -> None:
+    stop = threading.Event()
+    host.generate(
+        ask(steps=6),
+        {"control": {"trace": True}},
+        on_step=lambda step: stop.set() if step.number == 2 else None,
+        stop=stop,
+    )
+    assert host.desk.film("txt2img").count == 2
+
+
 # ---- when something goes wrong ----------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,9 @@ from lib_pxl.hosts.job import SWITCHES, Control, Job
 from tests.control.stage import layer, told
 from tests.control.test_program import programs
 
-controls = st.tuples(programs, st.fixed_dictionaries({}, optional={"enabled": st.booleans()})).map(
-    lambda both: both[0] | both[1]
-)
+controls = st.tuples(
+    programs, st.fixed_dictionaries({}, optional={"enabled": st.booleans(), "trace": st.booleans()})
+).map(lambda both: both[0] | both[1])
 jobs = st.fixed_dictionaries({}, optional={"control": controls, "nokens": st.booleans(), "record": st.booleans()})
 
 
@@ -40,8 +41,17 @@ def test_what_is_formatted_parses_to_the_same_job(data: dict[str, Any]) -> None:
 @given(jobs)
 def test_a_job_s_control_is_the_program_that_it_names(data: dict[str, Any]) -> None:
     job, given = Job.parse(data), dict(data.get("control", {}))
-    enabled = given.pop("enabled", bool(given.get("layers")))
-    assert job.control == Control(enabled, Program.parse(given))
+    trace = given.pop("trace", False)
+    enabled = given.pop("enabled", bool(given.get("layers")) or trace)
+    assert job.control == Control(enabled, Program.parse(given), trace)
+
+
+@settings(max_examples=40)
+@given(jobs)
+def test_a_job_untraced_is_the_job_without_the_wish_to_look(data: dict[str, Any]) -> None:
+    job = Job.parse(data)
+    assert "trace" not in job.untraced().format()
+    assert job.untraced() == replace(job, control=replace(job.control, trace=False))
 
 
 def test_the_usual_job_and_the_empty_text_are_one() -> None:
@@ -58,6 +68,8 @@ def test_control_without_its_switch_is_on_where_there_are_layers(enabled: bool |
     switch = {} if enabled is None else {"enabled": enabled}
     assert Job.parse({"control": {"layers": [layer()], **switch}}).control.enabled is (enabled is not False)
     assert Job.parse({"control": {"layers": [], **switch}}).control.enabled is (enabled is True)
+    assert Job.parse({"control": {"trace": True, **switch}}).control.enabled is (enabled is not False)
+    assert Job.parse({"control": {"trace": False, **switch}}).control.enabled is (enabled is True)
 
 
 @settings(max_examples=40)
@@ -65,7 +77,8 @@ def test_control_without_its_switch_is_on_where_there_are_layers(enabled: bool |
 def test_a_job_awake_is_the_job_without_the_layers_that_are_switched_off(data: dict[str, Any]) -> None:
     job, awake = Job.parse(data), Job.awake(data)
     assert awake == Job.awake(json.dumps(data))
-    assert awake == (job if data.get("control", {}).get("enabled") is not False else job.with_program(Program()))
+    off = data.get("control", {}).get("enabled") is False
+    assert awake == (replace(job, control=Control()) if off else job)
 
 
 def test_a_half_made_layer_does_no_harm_while_control_is_switched_off() -> None:
@@ -94,7 +107,8 @@ MISTAKES: list[tuple[Any, str, str]] = [
     ({"controll": {}}, "controll", "did you mean 'control'?"),
     ({"layers": []}, "layers", "control, nokens or record"),
     ({"control": {"enable": True}}, "control.enable", "did you mean 'enabled'?"),
-    ({"control": {"colour": 1}}, "control.colour", "enabled, layers or inner"),
+    ({"control": {"colour": 1}}, "control.colour", "enabled, layers, inner or trace"),
+    ({"control": {"trace": 1}}, "control.trace", "true or false"),
     ({"control": {"enabled": 1}}, "control.enabled", "true or false"),
     ({"control": {"enabled": None}}, "control.enabled", "true or false"),
     ({"control": {"layers": "all"}}, "control.layers", "at most 8 layers"),

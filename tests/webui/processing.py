@@ -41,8 +41,8 @@ class Script:
 class Option:
     """One option of the X/Y/Z grid."""
 
-    def __init__(self, label: str, kind: Any, apply: Any, choices: Any = None) -> None:
-        self.label, self.kind, self.apply, self.choices = label, kind, apply, choices
+    def __init__(self, label: str, kind: Any, apply: Any, choices: Any = None, prepare: Any = None) -> None:
+        self.label, self.kind, self.apply, self.choices, self.prepare = label, kind, apply, choices, prepare
 
 
 class Table(torch.nn.Module):

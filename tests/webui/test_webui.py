@@ -12,11 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio
+import numpy
 import pytest
 import torch
 from PIL import Image
 
 from lib_pxl.control.map import pixels
+from lib_pxl.errors import StoreError
 from lib_pxl.hosts import fake
 from tests.webui.processing import Job, RedrawJob, Stage, Webui, copied
 
@@ -242,8 +244,10 @@ def test_the_grid_has_each_axis_once_and_a_value_acts_on_its_own_cell(webui: Web
     webui.fire("on_before_ui")
     webui.fire("on_before_ui")
     labels = [option.label for option in webui.grid.axis_options]
-    assert labels == ["Nothing", "[pxl] Preset", "[pxl] Strength"]
-    strength = webui.grid.axis_options[2]
+    ours = ["Preset", "Mode", "Strength", "Gate cover", "Noise scale", "Seed"]
+    assert labels == ["Nothing", *(f"[pxl] {name}" for name in ours)]
+    strength = webui.grid.axis_options[labels.index("[pxl] Strength")]
+    assert strength.prepare('0-1 (+0.5), "0:1, 1:0"') == ["0", "0.5", "1", "0:1, 1:0"]
     p = Job(job())
     cells = {}
     for value in ("0", "0.5", "9:1", "1:1"):
@@ -264,11 +268,35 @@ def test_a_preset_is_an_axis(webui: Webui, job: Any) -> None:
     door.desk.presets.save("mine", json.dumps({"layers": []}))
     webui.fire("on_before_ui")
     preset = webui.grid.axis_options[1]
-    assert preset.choices() == ["mine"]
+    assert preset.choices() == ["mine"] and preset.prepare is None
     p = Job(job())
     preset.apply(p, "yours", None)
     assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
     assert "yours" in p.extra_generation_params["pxl error"]
+
+
+AXES = [  # an axis, its value, and the layer that says the same
+    ("[pxl] Mode", "start", {"mode": "start"}),
+    ("[pxl] Gate cover", "1:0.3", {"gate": {"cover": 0.3}}),
+    ("[pxl] Noise scale", "0.1", {"gate": {"scale": 0.1}}),
+    ("[pxl] Seed", "5", {"gate": {"seed": 5}}),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), AXES)
+def test_a_cell_is_the_job_that_says_the_same_and_a_value_that_cannot_be_leaves_the_picture(
+    webui: Webui, job: Any, name: str, value: str, said: dict[str, Any]
+) -> None:
+    webui.fire("on_before_ui")
+    option = next(each for each in webui.grid.axis_options if each.label == name)
+    p = Job(job(gate={}))
+    option.apply(p, value, None)
+    assert torch.equal(webui.process_images(p), webui.process_images(Job(job(**{"gate": {}, **said}))))
+    assert "pxl error" not in p.extra_generation_params
+    p = Job(job(gate={}))
+    option.apply(p, "nonsense", None)
+    assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
+    assert "got 'nonsense', wanted" in p.extra_generation_params["pxl error"]
 
 
 @pytest.mark.parametrize("order", [("[pxl] Preset", "[pxl] Strength"), ("[pxl] Strength", "[pxl] Preset")])
@@ -282,6 +310,38 @@ def test_a_strength_changes_a_preset_whichever_axis_comes_first(webui: Webui, jo
     for name in order:
         options[name].apply(p, {"[pxl] Preset": "mine", "[pxl] Strength": "0.5"}[name], None)
     assert torch.equal(webui.process_images(p), webui.process_images(Job(job(strength=0.5))))
+
+
+@pytest.mark.parametrize("timesteps", [False, True])
+@pytest.mark.parametrize("layered", [False, True])
+def test_how_a_picture_formed_is_kept(webui: Webui, job: Any, timesteps: bool, layered: bool) -> None:
+    import scripts.pxl as door
+
+    control = job(strength=0.8)["control"] if layered else {}
+    unseen = webui.process_images(Job({"control": control}, timesteps=timesteps, enable_hr=True))
+    p = Job({"control": control | {"trace": True}}, timesteps=timesteps, enable_hr=True)
+    with torch.inference_mode():
+        assert torch.equal(webui.process_images(p), unseen)
+    assert ("pxl" in p.extra_generation_params) == layered and "pxl error" not in p.extra_generation_params
+    assert "trace" not in p.extra_generation_params.get("pxl", "")
+    film = door.desk.film("txt2img")
+    assert [reel.kind for reel in film.reels] == ["base", "hires"] and film.count == webui.calls
+    assert numpy.array_equal(film.reels[-1].wished, film.reels[-1].formed) is not layered
+    assert film.reels[-1].formed.shape[1:] == (32, 32, 3)
+
+
+def test_a_program_s_job_leaves_the_page_s_film_alone_unless_it_asked_for_one(webui: Webui, job: Any) -> None:
+    import scripts.pxl as door
+
+    traced = {"control": {"trace": True}}
+    webui.process_images(Job(traced, steps=4))
+    webui.process_images(Job(job(), is_api=True))
+    assert door.desk.film("txt2img").count == 4
+    webui.process_images(Job(traced, steps=5, is_api=True))
+    assert door.desk.film("txt2img").count == 5
+    webui.process_images(Job(job()))
+    with pytest.raises(StoreError, match="wanted a job with"):
+        door.desk.film("txt2img")
 
 
 def test_a_layer_that_is_switched_off_may_be_half_made(webui: Webui) -> None:
