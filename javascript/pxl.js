@@ -2,7 +2,8 @@
 
    The page holds <div class="pxl-panel" data-tab data-key data-schema> and <div id="pxl_{tab}_job"><textarea>. The
    textarea is the truth that server, infotext, presets and this editor share; the editor draws into the div.
-   Sections: Elements, Curve, Job, Server, Pictures, Fields, Card, Film, Layers, Panel, Page. A new kind of field is one entry of
+   Sections: Elements, Curve, Job, Server, Pictures, Fields, Card, Film, Layers, Extras, Panel,
+   Page. A new kind of field is one entry of
    `fields`. What comes from outside reaches the page as text, never as markup. */
 (() => {
     "use strict";
@@ -854,6 +855,53 @@
         offerUndo(panel, "Layer removed.", () => { panel.job.control.layers.splice(at, 0, layer); });
     }
 
+    // ---- Extras: what belongs to the whole job, and how its last picture formed ------------------------------------
+
+    function drawExtras(panel) {
+        const list = panel.schema.control.filter(({ tab }) => !tab || tab === panel.tab);
+        const inside = el("div.pxl-settings");
+        const node = el("details.pxl-fold", { hidden: !list.length }, el("summary", {}, "Animation and steps"), inside);
+        let owner = null;
+        let parts = null;
+
+        function show() {
+            const { control } = panel.job;
+            if (owner !== control) {
+                owner = control;
+                parts = drawFields(panel, control, list, () => {
+                    if (!control.layers.length) control.enabled = true;
+                    changed(panel);
+                });
+                inside.replaceChildren(...parts.nodes);
+                node.open ||= list.some(({ name }) => control[name] !== undefined);
+            }
+            parts.show();
+        }
+        return { node, show };
+    }
+
+    function drawFormed(panel) {
+        const film = el("img.pxl-formed-film", { alt: "How the last picture formed, step by step" });
+        const strip = el("img.pxl-strip", { alt: "The same steps side by side" });
+        const save = el("a.pxl-button", { download: "pxl-formed.gif" }, "Save GIF");
+        const node = el("figure.pxl-formed", { hidden: true }, film, el("div.pxl-stack", {}, strip,
+            el("p.pxl-note", {}, "First step to last: what the model had in mind, and below it what the layers made of it."),
+            save, tool("clear", "Close", () => { node.hidden = true; })));
+        const urls = [];
+
+        async function refresh() {
+            const asked = ["film.gif", `strip.webp?columns=${FILM.columns}`].map((name) =>
+                ask(panel, `formed/${encodeURIComponent(panel.tab)}/${name}`).then((answer) => answer.blob()));
+            const blobs = await Promise.all(asked);
+            urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
+            urls.push(...blobs.map((blob) => URL.createObjectURL(blob)));
+            [film.src, strip.src] = urls;
+            save.href = film.src;
+            node.hidden = false;
+        }
+        return { node, refresh: () => refresh().catch(() => { node.hidden = true; }) };
+    }
+
     // ---- Panel -----------------------------------------------------------------------------------------------------
 
     const makePanel = (tab) => ({
@@ -864,7 +912,7 @@
     function drawPanel(panel, root) {
         panel.root = root;
         panel.key = root.dataset.key || "";
-        panel.schema = { fields: [], switches: [], max_layers: 8, ...JSON.parse(root.dataset.schema) };
+        panel.schema = { fields: [], control: [], switches: [], max_layers: 8, ...JSON.parse(root.dataset.schema) };
         panel.cards.clear();
         const view = panel.view = {
             switches: panel.schema.switches.map((each) => drawSwitch(panel, each)),
@@ -874,12 +922,14 @@
             full: el("p.pxl-note", {}, `A program holds at most ${panel.schema.max_layers} layers.`),
             undo: el("div.pxl-undo", { role: "status", hidden: true }),
             status: sentence("pxl-status"),
+            formed: drawFormed(panel),
+            extras: drawExtras(panel),
             presets: drawPresets(panel),
             raw: drawRaw(panel),
         };
         root.replaceChildren(el("div.pxl-editor", {},
             el("div.pxl-switches", {}, ...view.switches.map((each) => each.node)),
-            view.status, view.layers, view.add, view.full, view.undo,
+            view.status, view.formed.node, view.layers, view.add, view.full, view.undo, view.extras.node,
             el("div.pxl-foot", {}, view.presets.node, view.raw.node)));
         root.onkeydown = (event) => {
             if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== "z") return;
@@ -932,7 +982,7 @@
             view.layers.replaceChildren(...nodes);
             if (view.layers.contains(held)) held.focus();
         }
-        for (const each of [...view.switches, ...cards.values(), view.raw]) each.show();
+        for (const each of [...view.switches, ...cards.values(), view.extras, view.raw]) each.show();
         view.layers.classList.toggle("pxl-off", !enabled);
         view.add.hidden = layers.length >= panel.schema.max_layers;
         view.add.classList.toggle("pxl-first-add", !layers.length);
@@ -1045,12 +1095,13 @@
         }
 
         const load = button("Load", guarded(error, async () => {
-            const control = await askJSON(panel, path(list.value));
-            replaceJob(panel, { ...panel.job, control: { ...control, enabled: true } }, "Preset loaded.");
+            const program = await askJSON(panel, path(list.value));
+            const { layers, inner, ...rest } = panel.job.control;
+            replaceJob(panel, { ...panel.job, control: { ...rest, ...program, enabled: true } }, "Preset loaded.");
         }));
         const save = button("Save", guarded(error, async () => {
-            const { enabled, ...program } = panel.job.control;
-            await put(name.value.trim(), program);
+            const { layers, inner } = panel.job.control;
+            await put(name.value.trim(), inner ? { layers, inner } : { layers });
             openName(false);
         }));
         const remove = button("Delete", guarded(error, async () => {
@@ -1110,7 +1161,7 @@
             edited = false;
             replaceJob(panel, asJob(data), "JSON applied.");
         }));
-        const node = el("details.pxl-raw", {},
+        const node = el("details.pxl-fold.pxl-raw", {},
             el("summary", {}, "JSON"), text, el("div.pxl-line", {}, copy, apply), error);
         let edited = false;
         const show = () => { if (node.open && !edited) text.value = JSON.stringify(panel.job, null, 2); };
@@ -1164,6 +1215,7 @@
         const status = await askJSON(panel, `status?tab=${encodeURIComponent(panel.tab)}`);
         const news = status.jobs > panel.jobs;
         if (news) say(panel, status.error || "");
+        if (news && panel.job.control.trace) panel.view?.formed.refresh();
         panel.jobs = status.jobs;
         return news;
     }

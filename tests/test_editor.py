@@ -64,6 +64,10 @@ SCHEMA: dict[str, Any] = {
         {"name": "nokens", "label": "Nokens", "help": "bred words", "built": False},
         {"name": "record", "label": "Record", "help": "keep prompts", "built": True},
     ],
+    "control": [
+        {"name": "trace", "kind": "flag", "label": "How did it form?", "help": "", "default": False},
+        {"name": "input", "kind": "frames", "label": "Input", "help": "", "default": None, "tab": "img2img"},
+    ],
     "fields": [
         {
             "name": "source",
@@ -173,6 +177,7 @@ class Server:
         kind, _, name = path.removeprefix("/pxl/v1/").partition("/")
         routes = {
             "film": self._film,
+            "formed": self._formed,
             "maps": self._maps,
             "presets": self._presets,
             "program": self._program,
@@ -206,6 +211,9 @@ class Server:
         layers = self.films[-1]["program"]["layers"]
         rows = [{"problem": HOSTILE} if layer.get("map") == "luma" else {"image": url} for layer in layers]
         return self._say({"progress": [0, 1], "layers": rows})
+
+    def _formed(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
+        return 200, "image/png", picture("plum", (64, 16) if "strip" in name else (16, 16))
 
     def _program(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
         if b"wobble" in body:
@@ -1032,3 +1040,45 @@ def test_the_film_strip_follows_the_layers_and_the_hosts_size(editor: Editor) ->
         editor.page.wait_for_timeout(100)
     assert editor.server.films[-1]["width"] == 320
     assert not editor.page.evaluate("window.hacked")
+
+
+def test_what_belongs_to_the_whole_job_is_written_beside_the_layers(editor: Editor) -> None:
+    editor.root.get_by_text("Animation and steps").click()
+    expect(editor.root.locator('[data-name="input"]')).to_have_count(0)
+    editor.root.locator('[data-name="trace"]').get_by_role("switch").click()
+    assert editor.job() == {"control": {"enabled": True, "layers": [], "trace": True}}
+    editor.add()
+    editor.serve('{"control":{"layers":[]}}')
+    expect(editor.root.locator('[data-name="trace"]').get_by_role("switch")).not_to_be_checked()
+    other = Editor(editor.page, editor.server, "img2img")
+    other.root.get_by_text("Animation and steps").click()
+    expect(other.root.locator('[data-name="input"]')).to_be_visible()
+
+
+def test_a_preset_holds_the_program_alone(editor: Editor) -> None:
+    editor.add()
+    editor.root.get_by_text("Animation and steps").click()
+    editor.root.locator('[data-name="trace"]').get_by_role("switch").click()
+    editor.button("Save as…").click()
+    editor.root.get_by_label("Name of the preset").fill("mine")
+    editor.button("Save").click()
+    expect(editor.root.get_by_label("Preset", exact=True)).to_have_value("mine")
+    assert editor.server.presets["mine"] == {"layers": [{"source": {"kind": "image"}}]}
+    editor.button("Load").click()
+    expect(editor.root.locator(".pxl-undo")).to_contain_text("Preset loaded.")
+    assert editor.job()["control"]["trace"] is True
+
+
+def test_a_traced_job_shows_how_it_formed(editor: Editor) -> None:
+    editor.page.locator("#txt2img_generate").click()
+    editor.server.jobs += 1
+    editor.page.wait_for_timeout(2500)
+    expect(editor.root.locator(".pxl-formed")).to_be_hidden()
+    editor.root.get_by_text("Animation and steps").click()
+    editor.root.locator('[data-name="trace"]').get_by_role("switch").click()
+    editor.page.locator("#txt2img_generate").click()
+    editor.server.jobs += 1
+    expect(editor.root.locator(".pxl-formed-film")).to_be_visible()
+    expect(editor.root.get_by_role("link", name="Save GIF")).to_have_attribute("download", "pxl-formed.gif")
+    editor.root.locator(".pxl-formed").get_by_role("button", name="Close").click()
+    expect(editor.root.locator(".pxl-formed")).to_be_hidden()
