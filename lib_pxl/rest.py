@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -17,6 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from lib_pxl import __version__
 from lib_pxl.control.program import Program, read_json
 from lib_pxl.errors import ProgramError, PxlError, shown
+from lib_pxl.film.answer import Answer
 from lib_pxl.hosts.base import Host
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES, Job
@@ -53,6 +55,7 @@ def router(desk: Desk, host: Host) -> APIRouter:
     """All routes."""
     routes = APIRouter(prefix="/pxl/v1", tags=["pxl"], dependencies=[Depends(Gate(desk.key, host).admit)])
     _add_reading(routes, desk, host)
+    _add_film(routes, desk, host)
     _add_maps(routes, desk)
     _add_presets(routes, desk, host)
     _add_formed(routes, desk)
@@ -83,6 +86,18 @@ def _add_reading(routes: APIRouter, desk: Desk, host: Host) -> None:
             told = {"field": problem.field, "got": shown(problem.got), "wanted": problem.wanted}
             return {"ok": False, "error": str(problem), **told}
         return {"ok": True, "program": json.loads((job.format() if whole else job.control.program.format()) or "{}")}
+
+
+def _add_film(routes: APIRouter, desk: Desk, host: Host) -> None:
+    answer = Answer(desk, host)
+    turn = asyncio.Semaphore()  # whoever types fast waits here, not in the threads that the host's own routes need
+
+    @routes.post("/film", summary="What would each layer do, step by step?", openapi_extra=_JSON)
+    async def film(request: Request) -> dict[str, Any]:
+        text = await _body(request, MAX_JSON)
+        async with turn:
+            with _Told():
+                return await run_in_threadpool(lambda: answer(read_json(text.decode("utf-8", "replace"))))
 
 
 def _add_maps(routes: APIRouter, desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -46,6 +46,7 @@ class Canvas:
     maps: Callable[[str], Path | bytes] | None = None  # hash → where the picture lies; None: the user's own data folder
     first: int = 0  # the place of this batch's first image in the whole job
     annotators: Mapping[str, Callable[[Image.Image], Image.Image]] = field(default_factory=dict)
+    roots: Sequence[Path] | None = None  # the folders in which a path may lie; None: anywhere
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,7 +67,7 @@ class Canvas:
 
     def _lying(self, source: str) -> Path | bytes:
         if not source.startswith(PREFIX):
-            return opened(source)
+            return opened(source, self.roots)
         path = self.maps or Maps(data_folder() / "maps").path
         return path(source[len(PREFIX) :])
 
@@ -81,6 +82,7 @@ class Schedule:
     sigmas: Tensor  # (N,) of the model calls, descending, all above 0
     leads_to: Tensor  # (N,) the sigma that each step ends at
     marks: Tensor  # (M-1,) the sigmas halfway between neighbouring places
+    some: Tensor | None = None  # the only places that are asked for; None: all
 
     @classmethod
     def parse(cls, sigmas: Tensor, device: torch.device | str) -> Schedule:
@@ -101,7 +103,16 @@ class Schedule:
     @property
     def places(self) -> Tensor:
         """Every place of a table (M,), counted in model calls."""
-        return torch.arange((self.calls - 1) * FINE + 1) / FINE
+        return torch.arange((self.calls - 1) * FINE + 1) / FINE if self.some is None else self.some
+
+    @property
+    def steps(self) -> Tensor:
+        """The model calls (N,); where only some places are asked for, the call that each belongs to."""
+        return torch.arange(self.calls) if self.some is None else self.some.long()
+
+    def only(self, places: Tensor) -> Schedule:
+        """The same schedule, of which nothing but these places is asked for."""
+        return replace(self, some=places)
 
     @property
     def progress(self) -> Tensor:

@@ -14,7 +14,7 @@ _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
 _NIL = 1e-12  # added to a variance
 _MOST = 1e6  # the tangent at full strength
 _SLACK = 1e-5  # a correlation may come out a rounding above 1
-_FINE = 5  # latents: what a mean over so many takes away is detail
+FINE_BAND = 5  # latents: what a mean over so many takes away is detail
 
 
 def levels(schedule: Schedule) -> Tensor:
@@ -59,7 +59,7 @@ def color(stage: Stage) -> Made:
 def texture(stage: Stage) -> Made:
     """Add the map's detail: the same aim, of the fine band alone, and never less of it than w times the map's."""
     target, w, choose = stage.latents(), stage.strength, stage.chooser()
-    fine = _detail(target)
+    fine = detail(target)
     deviation = fine.square().mean((-2, -1)).sqrt()[..., None, None]  # (K, C, 1, 1)
     shapes = (fine / deviation).masked_fill(deviation < _FLAT, 0)
     level = spread(levels(stage.schedule), stage.schedule.places)
@@ -67,7 +67,7 @@ def texture(stage: Stage) -> Made:
     def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
         tangent, least = row[:, :1, None, None], row[:, 1:, None, None]
         shape = choose(shapes, place)
-        rest = _detail(denoised)
+        rest = detail(denoised)
         power = rest.square().mean((-2, -1), keepdim=True).sqrt()  # (B, C, 1, 1)
         rho = (rest * shape).mean((-2, -1), keepdim=True) / power.clamp_min(_FLAT)
         pull = torch.maximum((1 + _SLACK - rho**2).sqrt() * tangent, rho) - rho
@@ -84,8 +84,8 @@ def _tangent(w: Tensor) -> Tensor:
     return (w / (1 - w**2).clamp_min(1 / _MOST**2).sqrt()).clamp_max(_MOST)
 
 
-def _detail(latents: Tensor) -> Tensor:
-    """The fine band: what a mean takes away, twice, or broad slopes would leave a trace."""
+def detail(x: Tensor, wide: int = FINE_BAND) -> Tensor:
+    """The fine band (…, C, H, W): what a mean takes away, twice, or broad slopes would leave a trace."""
     for _ in range(2):
-        latents = latents - F.avg_pool2d(latents, _FINE, 1, _FINE // 2, count_include_pad=False)
-    return latents
+        x = x - F.avg_pool2d(x, wide, 1, wide // 2, count_include_pad=False)
+    return x

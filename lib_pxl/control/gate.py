@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lib_pxl.control.canvas import Canvas, Schedule
@@ -25,8 +24,8 @@ _FAR = 1000.0  # fields so far apart in z have nothing in common
 
 
 def share(own: Mapping[str, Any], canvas: Canvas, schedule: Schedule) -> Tensor:
-    """How much is let through at every model call, (N, B or 1, 1, H, W)."""
+    """How much is let through at every model call that is asked for, (N, B or 1, 1, H, W)."""
     field = Field.draw(seeds_of(own["seed"], canvas), own["scale"])
-    step = torch.arange(schedule.calls)
+    step = schedule.steps
     z = step * _FAR if own["reroll"] else step / max(schedule.calls - 1, 1) * own["speed"]
     return cover(field(z, canvas.height, canvas.width, canvas.device), own["cover"], own["soft"])[:, :, None]

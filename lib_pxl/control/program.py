@@ -33,14 +33,23 @@ class LayersKnob(Knob):
 
     def parse(self, value: Any, where: str) -> tuple[Layer, ...]:
         """Every layer, in order."""
+        return tuple(map(_sound, self.each(value, where)))
+
+    def each(self, value: Any, where: str) -> Iterator[Layer | ProgramError]:
+        """Every layer that can be read, in order, and in the place of another its error."""
         if not isinstance(value, (list, tuple)) or len(value) > MAX_LAYERS:
             got = f"{len(value)} layers" if isinstance(value, (list, tuple)) else value
             raise ProgramError(where, got=got, wanted=f"a list of at most {MAX_LAYERS} layers")
-        return tuple(Layer.parse(each, f"layers[{i}]") for i, each in enumerate(value))
+        for i, each in enumerate(value):
+            try:
+                yield Layer.parse(each, f"layers[{i}]")
+            except ProgramError as problem:
+                yield problem
 
 
+LAYERS = LayersKnob("layers", "Layers", "the layers, applied in order", ())
 KNOBS: dict[str, Knob] = {
-    "layers": LayersKnob("layers", "Layers", "the layers, applied in order", ()),
+    "layers": LAYERS,
     "inner": Flag("inner", "Inner jobs", "act in jobs that another script starts inside this one"),
 }
 
@@ -81,7 +90,10 @@ class Program:
             strength = None if curve is None else curve(schedule.progress)
             if strength is None or not strength.any():
                 continue
-            made, share = _prepare_layer(layer, canvas, schedule, strength, f"layers[{i}]")
+            where = f"layers[{i}]"
+            with staged(layer, canvas, schedule, strength, where) as stage:
+                made = MODES[layer.mode].build(stage)
+            share = share_of(layer, canvas, schedule, where)
             table = torch.zeros(len(strength), 0) if made.table is None else made.table
             tables += [(strength > 0).float()[:, None], table]
             end = wide + 1 + table.shape[1]
@@ -163,6 +175,12 @@ def read_json(text: str) -> Any:
         raise ProgramError("program", got=text, wanted='JSON such as {"layers": []}') from None
 
 
+def _sound(layer: Layer | ProgramError) -> Layer:
+    if isinstance(layer, ProgramError):
+        raise layer
+    return layer
+
+
 def _renamed(layer: Layer, rule: Rule, i: int) -> Layer:
     if layer.muted:
         rule = _if_possible(rule)
@@ -210,21 +228,25 @@ def _naming(field: str) -> Iterator[None]:
         raise ProgramError(field, got=got, wanted=problem.wanted or "a picture that pxl can open") from problem
 
 
-def _prepare_layer(
-    layer: Layer, canvas: Canvas, schedule: Schedule, strength: Tensor, where: str
-) -> tuple[Made, Tensor | None]:
+@contextlib.contextmanager
+def staged(layer: Layer, canvas: Canvas, schedule: Schedule, strength: Tensor, where: str) -> Iterator[Stage]:
+    """What the layer's mode is given; whatever goes wrong with it is said of that layer."""
     layer.refuse_unbuilt(where)
     choice, knobs = SOURCES[layer.source["kind"]]
     with _naming(f"{where}.source.{next(iter(knobs), 'kind')}"):
         motion = layer.motion or parse_group(MOTION, {}, where)
         frames = choice.build(layer.source, Look(layer.map, layer.fit, canvas), schedule)
-        made = MODES[layer.mode].build(Stage(frames, strength, schedule, canvas, motion, where))
+        yield Stage(frames, strength, schedule, canvas, motion, where)
+
+
+def share_of(layer: Layer, canvas: Canvas, schedule: Schedule, where: str) -> Tensor | None:
+    """Where the layer acts by its gate and its mask, (1 or N, 1 or B, 1, H, W); None is everywhere."""
     share = None if layer.gate is None else gate.share(layer.gate, canvas, schedule)
     if layer.mask is not None:
         with _naming(f"{where}.mask"):
             mask = _mask_share(layer, canvas)[None]
         share = mask if share is None else mask * share
-    return made, share
+    return share
 
 
 def _mask_share(layer: Layer, canvas: Canvas) -> Tensor:

@@ -131,9 +131,10 @@ def noise(own: Mapping[str, Any], look: Look, schedule: Schedule) -> Frames:
     """3-D noise whose z is the progress."""
     seeds = seeds_of(own["seed"], look.canvas)
     field = Field.draw([3 * seed + colour for seed in seeds for colour in range(3)], own["scale"], own["octaves"])
-    z = torch.linspace(0, own["speed"], schedule.calls)
+    shown, which = torch.unique(schedule.places.long(), return_inverse=True)
+    z = torch.linspace(0, own["speed"], schedule.calls)[shown]
     image = torch.arange(look.canvas.batch) % len(seeds)
-    which = schedule.places.long()[:, None] + image * len(z)
+    which = which[:, None] + image * len(z)
     return Grown(which, field, z, look)
 
 

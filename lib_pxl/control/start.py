@@ -15,10 +15,7 @@ _BANDS = 8  # the map's low band has so many waves along the shorter side, which
 def start(stage: Stage) -> Made:
     """√(1 − w²)·noise + w·map, of the map's low band at unit deviation: the noise keeps its own variance."""
     target, choose = stage.latents(), stage.chooser()
-    h, wide = target.shape[-2:]
-    side = max(1, min(h, wide) // (2 * _BANDS))
-    low = F.avg_pool2d(target, side, ceil_mode=True, count_include_pad=False)
-    low = F.interpolate(low, (h, wide), mode="bilinear", align_corners=False)
+    low = low_band(target)
     low = low - low.mean((-2, -1), keepdim=True)
     deviation = low.square().mean((-2, -1), keepdim=True).sqrt()
     shapes = (low / deviation).masked_fill(deviation < _FLAT, 0)
@@ -38,3 +35,11 @@ def start(stage: Stage) -> Made:
         return (1 - own**2).sqrt() * noise + own * shape
 
     return Made(noise=noise)
+
+
+def low_band(x: Tensor) -> Tensor:
+    """What first noise can tell of pictures (…, C, H, W)."""
+    h, wide = x.shape[-2:]
+    side = max(1, min(h, wide) // (2 * _BANDS))
+    low = F.avg_pool2d(x, side, ceil_mode=True, count_include_pad=False)
+    return F.interpolate(low, (h, wide), mode="bilinear", align_corners=False)

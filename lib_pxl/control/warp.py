@@ -29,28 +29,50 @@ _NIL = 1e-6
 
 def warp(stage: Stage) -> Made:
     """Displace the estimate so that the picture follows the motion."""
-    canvas, own = stage.canvas, stage.motion
-    h, w = canvas.height, canvas.width
-    kind = MOTION["kind"].choices[own["kind"]].build
-    n = stage.schedule.calls
-    u = torch.arange(n + 1) / n  # before each call, and after the last
-    strength = torch.cat([stage.strength[::FINE], stage.strength[-1:]])
-    way = _home(u, own["rest"]) * (1 if kind is flow else _rise(u, own["rest"]))
-    reach = own["amount"] * min(h, w) * strength * way
-    total = reach[:, None, None, None] * kind(stage, u)  # (N+1, 2, H, W) in latents
-    moves = total.diff(dim=0).permute(0, 2, 3, 1)  # (N, H, W, 2)
-    places = torch.stack(torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")[::-1], dim=-1)
-    grids = ((places - moves) / torch.tensor([w, h]) * 2 - 1).to(canvas.device)
+    moves = displacement(stage).diff(dim=0)  # (N, 2, H, W)
+    grids = grid_of(moves).to(stage.canvas.device)
 
     gain = 1 / (1 - stage.schedule.leads_to / stage.schedule.sigmas).clamp(min=_LEAST)
     gain = gain * (moves != 0).flatten(1).any(1)  # where nothing moves, not even a rounding does
 
     def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
-        grid = grids[place.div(FINE, rounding_mode="floor")]
-        moved = F.grid_sample(denoised, grid, padding_mode="border", align_corners=False)
+        moved = carry(denoised, grids[place.div(FINE, rounding_mode="floor")])
         return torch.lerp(denoised, moved, row[:, :, None, None])
 
     return Made(edit, gain[stage.schedule.places.long(), None])
+
+
+def displacement(stage: Stage) -> Tensor:
+    """How far each place has been carried before each call and after the last, (N+1, 2, H, W) in latents."""
+    own, n = stage.motion, stage.schedule.calls
+    kind = MOTION["kind"].choices[own["kind"]].build
+    u = torch.arange(n + 1) / n
+    strength = torch.cat([stage.strength[::FINE], stage.strength[-1:]])
+    way = _home(u, own["rest"]) * (1 if kind is flow else _rise(u, own["rest"]))
+    reach = own["amount"] * min(stage.canvas.height, stage.canvas.width) * strength * way
+    total: Tensor = reach[:, None, None, None] * kind(stage, u)
+    return total
+
+
+def grid_of(moves: Tensor) -> Tensor:
+    """Where each place's new content comes from, (N, H, W, 2), as torch counts it; `moves` are (N, 2, H, W)."""
+    h, w = moves.shape[-2:]
+    places = torch.stack(torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")[::-1], dim=-1)
+    return (places - moves.permute(0, 2, 3, 1)) / torch.tensor([w, h]) * 2 - 1
+
+
+def carry(x: Tensor, grid: Tensor) -> Tensor:
+    """Pictures or latents (B, C, H, W), carried along a grid (B, H, W, 2)."""
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def journey(stage: Stage) -> Tensor:
+    """Where the content of each place has come from by the end of each step, one step after the other, (N, 2, H, W)."""
+    moves = displacement(stage).diff(dim=0)
+    come = [torch.zeros_like(moves[:1])]
+    for move, grid in zip(moves, grid_of(moves), strict=True):
+        come.append(move + carry(come[-1], grid[None]))
+    return torch.cat(come[1:])
 
 
 def _rise(u: Tensor, rest: float) -> Tensor:
