@@ -52,7 +52,7 @@ def test_a_job_goes_to_the_server_and_back(served: str, page: Page, tmp_path: Pa
     with page.expect_file_chooser() as chooser:
         editor.locator(".pxl-drop").first.click()
     chooser.value.set_files(picture)
-    expect(editor.locator("img").first).to_be_visible()
+    expect(editor.locator(".pxl-thumb").first).to_be_visible()
     page.locator("#txt2img_generate").click()
     seen = page.locator("#seen textarea, #seen input").first
     expect(seen).to_have_value(re.compile("map:[0-9a-f]{32}"))
