@@ -773,10 +773,12 @@
         const strip = el("img.pxl-strip", { alt: "What this layer lets through, from the first step to the last",
             draggable: false });
         const note = el("p.pxl-note");
-        const node = el("div.pxl-film", { hidden: true }, strip, note);
-        function show({ image = null, problem = "" } = {}) {
+        const cells = el("div.pxl-cells", {}, strip);
+        const node = el("div.pxl-film", { hidden: true }, cells, note);
+        function show({ image = null, strength = [], problem = "" } = {}) {
             if (image) strip.src = image;
-            strip.hidden = !image;
+            cells.style.setProperty("--pxl-cells", Math.max(strength.length, 1));
+            cells.hidden = !image;
             note.textContent = problem;
             note.hidden = !problem;
             node.hidden = !image && !problem;
