@@ -249,6 +249,8 @@ class Sitting:
             callback_on_step_end_tensor_inputs=watch.tensors(pipe),
         )  # fmt: skip
         self.latents = watch.latents
+        if not self.latents.isfinite().all():
+            raise HostError("picture", got="numbers that are not finite", wanted="a model whose weights are whole")
         return list(result.images)
 
     def _calls(self, pipe: Any, steps: int, denoise: float | None) -> int:

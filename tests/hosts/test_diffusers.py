@@ -631,3 +631,10 @@ def quiet() -> Iterator[None]:
     diffusers.utils.logging.set_verbosity_error()
     yield
     diffusers.utils.logging.set_verbosity_warning()
+
+
+def test_weights_that_are_broken_are_one_sentence_not_a_black_picture(tmp_path: Path) -> None:
+    pipe = tiny.sd1()
+    pipe.unet.conv_in.weight.fill_(float("nan"))
+    with pytest.raises(HostError, match="not finite"):
+        DiffusersHost(pipe, tmp_path).generate(Request("a star", steps=2, width=SIZE, height=SIZE))
