@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import torch
 
 from bench.cost import cost
+from bench.film import film
 from bench.statistics import deviation, distance
 
 
@@ -23,7 +24,7 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
 def main() -> None:
     """Every table in turn."""
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for table in (deviation, distance, cost):
+    for table in (deviation, distance, cost, film):
         show(table.__doc__, table())
 
 

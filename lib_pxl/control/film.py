@@ -27,7 +27,7 @@ from lib_pxl.knobs import Flag, Knob
 
 SIDE = 96  # a cell's longer side
 _LEAST = 16  # and the least that a side may have
-GROUND = (0.64, 0.64, 0.65)  # where nothing acts
+GROUND = (0.69, 0.69, 0.7)  # where nothing acts
 _PIXELS = 8  # pixels of a picture for each of its latents, in every Stable Diffusion family
 _SEEN = 0.2  # a detail band's deviation
 _FLAT = 1e-3
@@ -98,9 +98,9 @@ class Row:
     cells: Tensor
     strength: Tensor
 
-    def images(self) -> list[Image.Image]:
-        """Each cell."""
-        values = (self.cells * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+    def images(self, which: slice = slice(None)) -> list[Image.Image]:
+        """Each cell, or some."""
+        values = (self.cells[which] * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
         return [Image.fromarray(each) for each in values]
 
     def strip(self) -> Image.Image:
