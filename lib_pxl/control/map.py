@@ -14,6 +14,7 @@ from lib_pxl.control.canvas import Canvas
 from lib_pxl.errors import ProgramError
 from lib_pxl.knobs import Choice
 
+SOME_HAVE_ONE = "Forge has one, A1111 with the ControlNet extension, the studio with --depth"
 _FAINT = 0.02  # a slope from one pixel to the next that is no edge
 Size = tuple[int, int]
 
@@ -66,7 +67,7 @@ def annotated(name: str) -> Callable[[Tensor, Canvas], Tensor]:
 
     def annotate(given: Tensor, canvas: Canvas) -> Tensor:
         if name not in canvas.annotators:
-            known = f"color, luma or edges: this host has no annotator for {name}"
+            known = f"color, luma or edges: this host has no annotator for {name} ({SOME_HAVE_ONE})"
             raise ProgramError("map", got=name, wanted=known)
         found = canvas.annotators[name](Image.fromarray((given * 255).round().byte().permute(1, 2, 0).numpy()))
         return pixels(found.convert("RGB").resize(canvas.size, Image.Resampling.LANCZOS))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from lib_pxl.control import Canvas, Region
+from lib_pxl.hosts.annotation import Annotator
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ class Host(Protocol):
 
     def forget(self) -> None:
         """Take back every word that `embed` made."""
+
+    def annotators(self) -> Mapping[str, Annotator]:
+        """What can read a map off a picture, by the map's name."""
 
 
 class Guest:

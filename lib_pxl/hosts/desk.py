@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from lib_pxl.errors import StoreError, Words
+from lib_pxl.hosts.annotation import Annotations
 from lib_pxl.hosts.film import Film
 from lib_pxl.hosts.latents import Latents
 from lib_pxl.store.database import Database
@@ -29,6 +30,7 @@ class Desk:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.latents = Latents()
+        self.annotations = Annotations()
         self.key = page_key()
         self.previous: Image.Image | None = None  # the last picture made
         self._ended: dict[str, tuple[int, str | None]] = {}

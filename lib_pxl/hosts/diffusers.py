@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lib_pxl.control import Region
 from lib_pxl.errors import HostError
+from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.base import Guest, Pass, Vae
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.request import Request
@@ -58,12 +59,14 @@ class DiffusersHost:
         model: str = "",
         readable: Sequence[Path] | None = None,
         credentials: Mapping[str, str] | None = None,
+        annotators: Mapping[str, Annotator] | None = None,
     ) -> None:
         self.pipe, self.readable, self.credentials = pipe, readable, credentials
         self.data = data_folder(data)
         self.model = model or Path(str(pipe.config.get("_name_or_path") or "diffusers")).name
         self.desk = Desk(self.data)
         self.guests: list[Guest] = []
+        self._annotators = annotators or {}
         self._words = Words()
         self._busy = threading.Lock()
 
@@ -120,6 +123,10 @@ class DiffusersHost:
     def forget(self) -> None:
         """Take back every word that `embed` made."""
         self._words.clear()
+
+    def annotators(self) -> Mapping[str, Annotator]:
+        """Those that the host was given."""
+        return self._annotators
 
     @property
     def tokenizers(self) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.base import Guest, Pass, Vae
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
@@ -45,6 +46,7 @@ class FakeHost:
     denoise: Denoise = lambda x, sigma: x / (1 + sigma[:, None, None, None] ** 2)
     guests: list[Guest] = field(default_factory=list)
     words: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    seers: dict[str, Annotator] = field(default_factory=dict)
     desk: Desk = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,10 @@ class FakeHost:
     def forget(self) -> None:
         """Forget every word."""
         self.words.clear()
+
+    def annotators(self) -> Mapping[str, Annotator]:
+        """Those that a test has given it."""
+        return self.seers
 
     def generate(
         self,

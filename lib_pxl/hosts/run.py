@@ -154,6 +154,7 @@ class Run:
             region=stage.region,
             maps=self.desk.maps.path,
             first=stage.first,
+            annotators=self.desk.annotations.through(self.host.annotators()),
         )
 
     @contextlib.contextmanager

@@ -28,6 +28,8 @@ from modules import (  # A1111 1.10.1
 from torch import Tensor
 
 from lib_pxl.control import Region
+from lib_pxl.hosts import annotation
+from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.axis import Axis
 from lib_pxl.hosts.base import Pass, Vae
 from lib_pxl.hosts.desk import Desk
@@ -130,6 +132,10 @@ class WebuiHost:
             if kept:
                 known[first] = kept
         self._embedded.clear()
+
+    def annotators(self) -> Mapping[str, Annotator]:
+        """Those of ControlNet, where it is there."""
+        return annotation.of_webui()
 
     def schedule(self, p: Any) -> Tensor:
         """The sigmas (N+1,) of the pass about to start, as the host's sampler will compute them again."""

@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lib_pxl import __version__
 from lib_pxl.errors import HostError
 from lib_pxl.hosts import checkpoint
+from lib_pxl.hosts.depth import DepthModel
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.rest import router
 from lib_pxl.store.maps import MAX_BYTES
@@ -29,13 +30,19 @@ OURS = ["127.0.0.1", "localhost"]
 LINGER = 2  # seconds that open connections get at the end
 
 
-def serve(listener: socket.socket, name: str, folder: Path, login: tuple[str, str] | None) -> int:
+def serve(
+    listener: socket.socket, name: str, folder: Path, login: tuple[str, str] | None, depth: str | None = None
+) -> int:
     """Load the model and serve it at a socket until Ctrl-C."""
     logging.basicConfig(format="%(message)s")
     with listener:
+        seers = {"depth": DepthModel(depth).annotator} if depth else {}
         pipe, shown = checkpoint.load(name)
         credentials = {login[0]: login[1]} if login else {}
-        host = DiffusersHost(pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials)
+        host = DiffusersHost(
+            pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials,
+            annotators=seers,
+        )  # fmt: skip
         work = Work(host)
         address, port = listener.getsockname()[:2]
         app = make_app(work, credentials, lonely=not login and listener.family == socket.AF_INET)

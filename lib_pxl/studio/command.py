@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--model", metavar="PATH_OR_HUB_ID", default=str(FOLDER), help="an SD1, SD2 or SDXL diffusers "
                         "folder, checkpoint file or hub repository; without it, pxl's own small model")  # fmt: skip
+    parser.add_argument("--depth", metavar="PATH_OR_HUB_ID", help="a depth model of transformers (DPT, Depth "
+                        "Anything), folder or hub repository: what the map `depth` of a layer needs")  # fmt: skip
     parser.add_argument("--port", type=int, default=7862, help="default 7862; 0 takes any free one")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at; any but this machine's own "
                         "(127.0.0.1) needs a login")  # fmt: skip
@@ -40,7 +42,7 @@ def run(given: argparse.Namespace) -> int:
     os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "temporary"))
     from lib_pxl.studio import app
 
-    return app.serve(listener, given.model, folder, login)
+    return app.serve(listener, given.model, folder, login, given.depth)
 
 
 def read_login(text: str | None) -> tuple[str, str] | None:

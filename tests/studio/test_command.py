@@ -18,6 +18,10 @@ def parse(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def test_a_depth_model_is_named_at_the_start() -> None:
+    assert parse().depth is None and parse("--depth", "me/depth").depth == "me/depth"
+
+
 def test_by_default_only_this_machine_may_call() -> None:
     given = parse()
     assert (given.host, given.port, given.model, given.auth) == ("127.0.0.1", 7862, str(FOLDER), None)
