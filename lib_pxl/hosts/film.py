@@ -56,7 +56,8 @@ class Film:
 
     def animation(self) -> bytes:
         """A GIF of what was made at every step; the last stays a while."""
-        frames = [_grown(each, self._size(SIDE)) for reel in self.reels for each in reel.formed]
+        steps = (_grown(each, self._size(SIDE)) for reel in self.reels for each in reel.formed)
+        frames = [each.quantize(256, Image.Quantize.FASTOCTREE) for each in steps]
         times = [STEP] * (len(frames) - 1) + [LAST]
         return _file(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
 
