@@ -9,6 +9,7 @@ import torch
 
 from bench.cost import cost
 from bench.statistics import deviation, distance
+from bench.structure import structure
 
 
 def show(title: str | None, rows: Iterable[list[str]]) -> None:
@@ -23,7 +24,7 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
 def main() -> None:
     """Every table in turn."""
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for table in (deviation, distance, cost):
+    for table in (deviation, distance, structure, cost):
         show(table.__doc__, table())
 
 

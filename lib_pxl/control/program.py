@@ -218,7 +218,7 @@ def _prepare_layer(
     with _naming(f"{where}.source.{next(iter(knobs), 'kind')}"):
         motion = layer.motion or parse_group(MOTION, {}, where)
         frames = choice.build(layer.source, Look(layer.map, layer.fit, canvas), schedule)
-        made = MODES[layer.mode].build(Stage(frames, strength, schedule, canvas, motion, where))
+        made = MODES[layer.mode].build(Stage(frames, strength, schedule, canvas, motion, layer.map, where))
     share = None if layer.gate is None else gate.share(layer.gate, canvas, schedule)
     if layer.mask is not None:
         with _naming(f"{where}.mask"):
