@@ -10,6 +10,7 @@ import torch
 from bench.cost import cost
 from bench.film import film
 from bench.statistics import deviation, distance
+from bench.structure import structure
 
 
 def show(title: str | None, rows: Iterable[list[str]]) -> None:
@@ -24,7 +25,7 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
 def main() -> None:
     """Every table in turn."""
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for table in (deviation, distance, cost, film):
+    for table in (deviation, distance, structure, cost, film):
         show(table.__doc__, table())
 
 
