@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from lib_pxl.control import Program
 from lib_pxl.control.layer import KNOBS
 from lib_pxl.errors import ProgramError, Words
-from lib_pxl.hosts.job import Control, Job
+from lib_pxl.hosts.job import Job
 from lib_pxl.store.presets import Presets
 
 Rule = Callable[[Job, str], Job]
@@ -28,7 +28,7 @@ def axes(presets: Callable[[], Presets]) -> dict[str, Axis]:
     """Every axis by its name in the grid."""
 
     def preset(job: Job, value: str) -> Job:
-        return replace(job, control=Control(True, Program.parse(presets().load(value))))
+        return replace(job, control=replace(job.control, enabled=True, program=Program.parse(presets().load(value))))
 
     return {  # in the order in which they act: a preset first, then what changes it
         "[pxl] Preset": Axis(preset, lambda: presets().names()),

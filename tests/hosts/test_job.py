@@ -94,7 +94,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     ({"controll": {}}, "controll", "did you mean 'control'?"),
     ({"layers": []}, "layers", "control, nokens or record"),
     ({"control": {"enable": True}}, "control.enable", "did you mean 'enabled'?"),
-    ({"control": {"colour": 1}}, "control.colour", "enabled, layers or inner"),
+    ({"control": {"colour": 1}}, "control.colour", "enabled, layers, inner, input, whole or animation"),
     ({"control": {"enabled": 1}}, "control.enabled", "true or false"),
     ({"control": {"enabled": None}}, "control.enabled", "true or false"),
     ({"control": {"layers": "all"}}, "control.layers", "at most 8 layers"),
