@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Canvas, Plan, Program
@@ -82,6 +83,18 @@ class Run:
                     self.guests.append(ControlGuest(kept))
                 self.control, self.inner = control, kept.inner
                 self.text = replace(job, control=control).format()
+
+    def frames(self, first: int, number: int) -> list[Image.Image] | None:
+        """What these images of the job start from, where an animation says so."""
+        if self.feed is not None and self.problem is None:
+            with self.stepping_aside():
+                return self.feed.frames(first, number)
+        return None
+
+    def batches(self, size: int, usual: int = 1) -> int:
+        """How many batches of this size the job has."""
+        whole = self.feed is not None and self.problem is None and self.control.whole
+        return self.feed.batches(size) if whole and self.feed else usual
 
     def _film(self, source: str) -> Animation:
         is_kept = source.startswith(PREFIX)
