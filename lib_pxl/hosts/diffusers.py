@@ -49,6 +49,7 @@ class Made:
     control: Control = field(default_factory=Control)
     feed: Feed | None = None
     animation: Path | None = None
+    trouble: str | None = None  # why there is none
 
 
 class DiffusersHost:
@@ -183,9 +184,8 @@ class DiffusersHost:
 
     def _sittings(self, request: Request, run: Run, on_step: OnStep | None, stop: threading.Event) -> list[Sitting]:
         """Batch after batch: one, or as many as the frames of an animation need."""
-        if (
-            run.feed is not None and request.mask is not None and request.padding is not None
-        ):  # diffusers takes one picture there
+        if run.feed is not None and request.mask is not None and request.padding is not None:
+            # diffusers crops one picture alone
             request = replace(request, batch=1)
         count = run.batches(request.batch)
         done: list[Sitting] = []

@@ -115,6 +115,7 @@ class FakeHost:
         if run.control.animation is None or run.problem is not None or len(x) < 2:
             return
         with run.stepping_aside():
+            self.data.mkdir(parents=True, exist_ok=True)
             path = self.data / f"animation.{run.control.animation.format}"
             grey = [Image.fromarray((each[0].sigmoid() * 255).byte().numpy()) for each in x]
             assemble(run.control, run.feed, grey, path, run.text)

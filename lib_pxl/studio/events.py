@@ -113,7 +113,8 @@ class Events:
 
     def finished(self, made: Made) -> tuple[Any, ...]:
         """The pictures, saved, and what is known of them."""
-        folder, trouble = self.work.outputs, ""
+        folder = self.work.outputs
+        trouble = live.refused(f"Made, but not put together: {made.trouble}") if made.trouble else ""
         shown: list[Any] = []
         for picture, text, seed in zip(made.pictures, made.infotexts, made.seeds, strict=True):
             try:

@@ -107,7 +107,7 @@ class Work:
         except _StoppedError:
             return made
         except (PxlError, OSError) as problem:
-            return replace(made, problem=str(problem))
+            return replace(made, trouble=str(problem))
 
     def _begin(self, who: str) -> threading.Event:
         with self._lock:

@@ -11,13 +11,25 @@ from hypothesis import strategies as st
 
 from lib_pxl.control import Program
 from lib_pxl.errors import ProgramError
-from lib_pxl.hosts.job import SWITCHES, Control, Job
+from lib_pxl.hosts.job import SWITCHES, Assembly, Control, Job
 from tests.control.stage import layer, told
 from tests.control.test_program import programs
 
-controls = st.tuples(programs, st.fixed_dictionaries({}, optional={"enabled": st.booleans()})).map(
-    lambda both: both[0] | both[1]
+assemblies = st.fixed_dictionaries(
+    {},
+    optional={
+        "format": st.sampled_from(["gif", "webp", "apng"]),
+        "fps": st.none() | st.floats(0.1, 60),
+        "bounce": st.booleans(),
+    },
 )
+moving = {
+    "enabled": st.booleans(),
+    "input": st.none() | st.just("map:" + "0" * 32),
+    "whole": st.booleans(),
+    "animation": st.none() | assemblies,
+}
+controls = st.tuples(programs, st.fixed_dictionaries({}, optional=moving)).map(lambda both: both[0] | both[1])
 jobs = st.fixed_dictionaries({}, optional={"control": controls, "nokens": st.booleans(), "record": st.booleans()})
 
 
@@ -40,8 +52,10 @@ def test_what_is_formatted_parses_to_the_same_job(data: dict[str, Any]) -> None:
 @given(jobs)
 def test_a_job_s_control_is_the_program_that_it_names(data: dict[str, Any]) -> None:
     job, given = Job.parse(data), dict(data.get("control", {}))
-    enabled = given.pop("enabled", bool(given.get("layers")))
-    assert job.control == Control(enabled, Program.parse(given))
+    put, out, whole = given.pop("input", None), given.pop("animation", None), given.pop("whole", True)
+    enabled = given.pop("enabled", bool(given.get("layers") or put or out is not None))
+    assembly = None if out is None else Assembly(**out)
+    assert job.control == Control(enabled, Program.parse(given), put, whole, assembly)
 
 
 def test_the_usual_job_and_the_empty_text_are_one() -> None:
@@ -58,6 +72,11 @@ def test_control_without_its_switch_is_on_where_there_are_layers(enabled: bool |
     switch = {} if enabled is None else {"enabled": enabled}
     assert Job.parse({"control": {"layers": [layer()], **switch}}).control.enabled is (enabled is not False)
     assert Job.parse({"control": {"layers": [], **switch}}).control.enabled is (enabled is True)
+    for more in ({"input": "map:" + "0" * 32}, {"animation": {}}):
+        assert Job.parse({"control": {**more, **switch}}).control.enabled is (enabled is not False)
+    assert Job.parse({"control": {"input": None, "animation": None, "whole": False, **switch}}).control.enabled is (
+        enabled is True
+    )
 
 
 @settings(max_examples=40)
@@ -95,6 +114,14 @@ MISTAKES: list[tuple[Any, str, str]] = [
     ({"layers": []}, "layers", "control, nokens or record"),
     ({"control": {"enable": True}}, "control.enable", "did you mean 'enabled'?"),
     ({"control": {"colour": 1}}, "control.colour", "enabled, layers, inner, input, whole or animation"),
+    ({"control": {"input": 1}}, "control.input", "got 1"),
+    ({"control": {"input": ""}}, "control.input", "a path, base64 or map:HASH"),
+    ({"control": {"whole": 1}}, "control.whole", "true or false"),
+    ({"control": {"animation": "gif"}}, "control.animation", "a dictionary in {}"),
+    ({"control": {"animation": {"format": "mp4"}}}, "control.animation.format", "gif, webp or apng"),
+    ({"control": {"animation": {"fps": 0}}}, "control.animation.fps", "a number from 0.1 to 60"),
+    ({"control": {"animation": {"fps": "12"}}}, "control.animation.fps", "a number from 0.1 to 60"),
+    ({"control": {"animation": {"bounce": None}}}, "control.animation.bounce", "true or false"),
     ({"control": {"enabled": 1}}, "control.enabled", "true or false"),
     ({"control": {"enabled": None}}, "control.enabled", "true or false"),
     ({"control": {"layers": "all"}}, "control.layers", "at most 8 layers"),
