@@ -54,10 +54,29 @@ def test_health_says_what_and_where(client: TestClient) -> None:
 
 def test_a_map_comes_back_as_it_went(client: TestClient, picture: bytes) -> None:
     told = client.post("/pxl/v1/maps", content=picture).json()
-    assert (told["width"], told["height"]) == (3, 2)
+    assert (told["width"], told["height"], told["frames"]) == (3, 2, 1)
     back = client.get("/pxl/v1/maps/" + told["map"].removeprefix("map:"))
     assert back.content == picture and back.headers["content-type"] == "image/png"
     assert client.post("/pxl/v1/maps", content=picture).json() == told
+
+
+@pytest.mark.parametrize(("kind", "media"), [("GIF", "image/gif"), ("PNG", "image/png"), ("WEBP", "image/webp")])
+def test_a_moving_map_tells_its_frames(client: TestClient, kind: str, media: str) -> None:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (6, 4), (80 * i, 9, 200)) for i in range(3)]
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], duration=40)
+    told = client.post("/pxl/v1/maps", content=file.getvalue()).json()
+    assert (told["width"], told["height"], told["frames"]) == (6, 4, 3)
+    back = client.get("/pxl/v1/maps/" + told["map"].removeprefix("map:"))
+    assert back.content == file.getvalue() and back.headers["content-type"] == media
+
+
+def test_a_job_with_an_animation_can_be_checked(client: TestClient) -> None:
+    control = {"layers": [], "input": "map:" + "0" * 32, "animation": {"format": "webp", "fps": 8.0}}
+    for sent, wanted in ((control, control), ({"control": control}, {"control": {"enabled": True, **control}})):
+        assert client.post("/pxl/v1/program/check", json=sent).json() == {"ok": True, "program": wanted}
+    told = client.post("/pxl/v1/program/check", json={"control": {"animation": {"fps": 99}}}).json()
+    assert (told["ok"], told["field"]) == (False, "control.animation.fps")
 
 
 @pytest.mark.parametrize("body", [b"", b"nothing", b"\x89PNG\r\n\x1a\n", b"<svg/>"])
