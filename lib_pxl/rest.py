@@ -120,7 +120,7 @@ def _add_presets(routes: APIRouter, desk: Desk, host: Host) -> None:
     @routes.get("/presets", summary="The names of all presets")
     def names() -> dict[str, Any]:
         with _Told(503):
-            return {"presets": desk.presets.names()}
+            return {"presets": desk.presets.names(), "built_in": desk.presets.built_in()}
 
     @routes.get("/presets/{name:path}", summary="A preset's program")
     def load(name: str) -> Any:

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib_pxl import __version__
+from lib_pxl.control.preset import PRESETS
+from lib_pxl.control.program import Program
 from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.rest import router
 
@@ -138,7 +140,7 @@ def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient, picture: byt
     kept = client.post("/pxl/v1/maps", content=picture).json()["map"]
     sent, wanted = ({"layers": [{"source": {"kind": "image", "image": image}}]} for image in (encoded(picture), kept))
     assert client.put("/pxl/v1/presets/Mine", json=sent).status_code == 200
-    assert client.get("/pxl/v1/presets").json() == {"presets": ["Mine"]}
+    assert client.get("/pxl/v1/presets").json() == {"presets": [*PRESETS, "Mine"], "built_in": [*PRESETS]}
     assert client.get("/pxl/v1/presets/Mine").json() == wanted, "its picture lies among the maps, not in the preset"
     assert client.put("/pxl/v1/presets/a%2Fb%20c", json={"layers": []}).status_code == 200
     assert client.get("/pxl/v1/presets/a%2Fb%20c").json() == {"layers": []}
@@ -149,6 +151,9 @@ def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient, picture: byt
     assert client.put("/pxl/v1/presets/Big", content=(b" " * 2**20 for _ in range(64))).status_code == 413
     assert client.delete("/pxl/v1/presets/Mine").status_code == 200
     assert client.delete("/pxl/v1/presets/Mine").status_code == 404
+    first = next(iter(PRESETS))
+    assert Program.parse(client.get(f"/pxl/v1/presets/{first}").json()) == PRESETS[first].program
+    assert client.delete(f"/pxl/v1/presets/{first}").status_code == 404
 
 
 def encoded(picture: bytes) -> str:

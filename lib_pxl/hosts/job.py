@@ -71,12 +71,12 @@ class Rate(Knob):
 
 
 @dataclass(frozen=True)
-class ControlKnob(Knob):
+class ControlKnob(GroupKnob):
     """A program with its switch; without the switch it counts as on when there is something to do."""
 
     def parse(self, value: Any, where: str) -> Control:
         """The program, and whether it is used."""
-        values = parse_group({"enabled": ENABLED, **PROGRAM_KNOBS, **BESIDE}, value, where)
+        values = parse_group(CONTROL, value, where)
         program = Program(**{name: values.pop(name) for name in PROGRAM_KNOBS})
         control = Control(program=program, **values)
         return control if "enabled" in value else replace(control, enabled=control.makes or control.trace)
@@ -106,8 +106,11 @@ BESIDE: dict[str, Knob] = {
                               knobs=ASSEMBLY),
     "trace": Flag("trace", "How did it form?", "keep a small picture of every step, to look at afterwards"),
 }  # fmt: skip
+CONTROL = {"enabled": ENABLED, **PROGRAM_KNOBS, **BESIDE}
 SWITCHES: dict[str, Knob] = {
-    "control": ControlKnob("control", "Control", "maps blended into the picture while it forms", Control()),
+    "control": ControlKnob(
+        "control", "Control", "maps blended into the picture while it forms", Control(), knobs=CONTROL
+    ),
     "nokens": Flag("nokens", "Nokens", "bred words, as <noken:NAME> in the prompt", True),
     "record": Flag("record", "Record", "keep each finished picture's prompt for your own rankings", False),
 }
