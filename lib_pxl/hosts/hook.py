@@ -58,11 +58,11 @@ class Hooks:
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
         run = Run(self.host, self.desk, lambda sentence: _tell(p, sentence))
         values = getattr(p, "pxl_axis_values", {})
-        run.start(given, (lambda job: self._axis_values(job, values)) if values else None, may_start(p))
+        run.start(given, (lambda job: self._axis_values(job, values)) if values else None, may_start(p) and not inside)
         if run.problem is None and inside and not run.inner:
             return
         p.pxl_run = (id(p), run)
-        if run.left_out and hasattr(p, "init_images"):
+        if run.left_out and hasattr(p, "init_images") and not inside:
             p.comment("pxl: a script brought its own picture to start from, so the input animation is left out")
         if run.problem is None and run.feed is not None:
             self._redraw(p, run, run.feed)
@@ -94,7 +94,7 @@ class Hooks:
     def collect(self, p: Any, processed: Any) -> None:
         """All images are made: put them together where that is asked for."""
         run = _run_of(p)
-        if run is not None and run.problem is None:
+        if run is not None and run.problem is None and _depth() == 1:
             stills = [holder.image for holder in run.made] or processed.images[processed.index_of_first_image :]
             collect(run, p, self.host, stills, processed)
 
@@ -184,8 +184,8 @@ def _acting(p: Any) -> Run | None:
 def _revert(p: Any, run: Run) -> None:
     """After a problem, start from the user's own picture again."""
     redraw = p.pxl_redraw
-    if run.problem is not None and redraw is not None:
-        p.pxl_redraw = None
+    if run.problem is not None and redraw is not None and not redraw.reverted:
+        redraw.reverted = True
         with run.stepping_aside():
             redraw.revert()
 

@@ -49,7 +49,7 @@ class Redraw:
     """An img2img job whose images start from frames."""
 
     def __init__(self, p: Any, feed: Feed, host: Easel) -> None:
-        self.p, self.feed, self.host = p, feed, host
+        self.p, self.feed, self.host, self.reverted = p, feed, host, False
         self.own = {name: getattr(p, name) for name in (*SPENT, *LENT)}
 
     def begin(self, whole: bool) -> None:

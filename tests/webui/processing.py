@@ -336,6 +336,8 @@ def _film(host: Webui, p: FilmJob) -> Tensor:
             holder = SimpleNamespace(image=image)
             script.postprocess_image_after_composite(p, holder, *arguments)
             images.append(holder.image)
+    if hasattr(p, "inner_job"):
+        host.process_images(p.inner_job)
     p.color_corrections = None
     infotexts = [f"a cat\nSteps: 6, Seed: {seed}, Size: 128x128" for seed in p.all_seeds[: len(images)]]
     grid = [] if p.do_not_save_grid or len(images) < 2 else [Image.new("RGB", (9, 9))]

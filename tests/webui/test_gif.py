@@ -210,6 +210,17 @@ def test_a_picture_that_another_script_put_there_stays(webui: Webui) -> None:
     assert len(webui.process_images(p)) == 3
 
 
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_job_inside_ours_keeps_its_own_picture(webui: Webui, inner: bool) -> None:
+    given = asked(pictures(2), inner=inner, animation={})
+    inside = FilmJob(given, init_images=[painted(*SIZE, 9)], n_iter=2)
+    webui.script.setup(inside)  # as ADetailer starts one for each face
+    made = webui.process_images(FilmJob(given, inner_job=inside))
+    assert len(made) == 2
+    assert [x.tobytes() for batch in inside.started for x in batch] == [painted(*SIZE, 9).tobytes()]
+    assert "pxl animation" not in inside.extra_generation_params and inside.comments == []
+
+
 BROKEN = {
     "missing": "/no/such/file.gif",
     "empty": base64.b64encode(b"GIF89a\x08\0\x08\0\0\0\0;").decode(),
@@ -249,6 +260,7 @@ def test_an_error_in_a_later_batch_goes_on_from_the_users_own_picture(
         for i in (2, 3):
             torch.testing.assert_close(made[i][None], alone(webui, own, 5 + i))
     assert p.processed.images and not Path(webui.folder, "out").exists()
+    assert (p.init_images, p.n_iter, p.batch_size) == ([own], 1, 1)
 
 
 def test_an_error_before_the_first_step_starts_from_the_users_own_picture(webui: Webui) -> None:
