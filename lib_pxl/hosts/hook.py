@@ -70,19 +70,20 @@ class Hooks:
             p.extra_generation_params[KEY] = run.text
 
     def _redraw(self, p: Any, run: Run, feed: Feed) -> None:
-        redraw = Redraw(p, feed, self.host)
         with run.stepping_aside():
-            redraw.begin(run.control.whole)
-            p.pxl_redraw = redraw
-        if run.problem is not None:
-            redraw.end()
+            p.pxl_redraw = Redraw(p, feed, self.host)
+            p.pxl_redraw.begin(run.control.whole)
+        if run.problem is not None and p.pxl_redraw is not None:
+            p.pxl_redraw.end()
+            p.pxl_redraw = None
 
     def before_batch(self, p: Any, number: int) -> None:
         """Give a later batch its own frames."""
         run, redraw = _run_of(p), getattr(p, "pxl_redraw", None)
-        if run is not None and redraw is not None and run.problem is None:
-            with run.stepping_aside():
-                redraw.batch(number)
+        if run is not None and redraw is not None:
+            if run.problem is None:
+                with run.stepping_aside():
+                    redraw.batch(number)
             _revert(p, run)
 
     def picture(self, p: Any, holder: Any) -> None:

@@ -57,7 +57,8 @@ class Redraw:
         self.p.init_images = self._frames(0)
         if whole:
             _lengthen(self.p, self.feed.batches(self.p.batch_size))
-            self.p.do_not_save_grid |= len(self.p.all_prompts) > MOST_IN_GRID
+            if len(self.p.all_prompts) > MOST_IN_GRID:
+                self.p.do_not_save_grid = True
 
     def batch(self, number: int) -> None:
         """Before a later batch, what p.init did for the first."""

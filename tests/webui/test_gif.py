@@ -272,6 +272,27 @@ def test_an_error_before_the_first_step_starts_from_the_users_own_picture(webui:
         torch.testing.assert_close(x[None], alone(webui, own, 5 + i))
 
 
+def test_an_error_inside_a_step_ends_the_input_after_its_batch(webui: Webui, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lib_pxl.control.program import Plan
+
+    own, frames = painted(*SIZE, 7), pictures(4)
+    calls: list[int] = []
+
+    def failing(*_: Any) -> Any:
+        calls.append(1)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Plan, "apply", failing)
+    p = FilmJob(asked(frames, layers=[layer()], animation={}), init_images=[own])
+    made = webui.process_images(p)
+    assert len(calls) == 1 and "out of memory" in p.extra_generation_params["pxl error"]
+    assert "pxl animation" not in p.extra_generation_params
+    torch.testing.assert_close(made[:1], alone(webui, frames[0], 5))
+    for i in (1, 2, 3):
+        torch.testing.assert_close(made[i][None], alone(webui, own, 5 + i))
+    assert (p.init_images, p.n_iter) == ([own], 1)
+
+
 @pytest.mark.parametrize("kind", ["gif", "webp", "apng"])
 def test_the_pictures_become_an_animation_beside_the_grids(webui: Webui, tmp_path: Path, kind: str) -> None:
     p = FilmJob(asked(pictures(5), animation={"format": kind, "fps": 20}), outpath_grids=str(tmp_path / "grids"))
