@@ -314,6 +314,7 @@ def process_images_inner(host: Webui, p: Job) -> Tensor:
 def _film(host: Webui, p: FilmJob) -> Tensor:
     """The part of the loop that batches pass through."""
     script, arguments, b = host.script, p.script_args, p.batch_size
+    p.outpath_samples = p.outpath_samples or str(host.folder / "samples")
     lists = [p.prompt] if not isinstance(p.prompt, list) else None
     p.all_prompts = lists * (b * p.n_iter) if lists else list(p.prompt)
     p.all_negative_prompts = [p.negative_prompt] * len(p.all_prompts)

@@ -259,7 +259,7 @@ def test_an_error_in_a_later_batch_goes_on_from_the_users_own_picture(
     if own is not None:
         for i in (2, 3):
             torch.testing.assert_close(made[i][None], alone(webui, own, 5 + i))
-    assert p.processed.images and not Path(webui.folder, "out").exists()
+    assert p.processed.images and not Path(webui.folder, "samples").exists()
     assert (p.init_images, p.n_iter, p.batch_size) == ([own], 1, 1)
 
 
