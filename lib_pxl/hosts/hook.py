@@ -58,11 +58,11 @@ class Hooks:
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
         run = Run(self.host, self.desk, lambda sentence: _tell(p, sentence))
         values = getattr(p, "pxl_axis_values", {})
-        run.start(given, (lambda job: self._axis_values(job, values)) if values else None, may_start(p))
+        run.start(given, (lambda job: self._axis_values(job, values)) if values else None, may_start(p) and not inside)
         if run.problem is None and inside and not run.inner:
             return
         p.pxl_run = (id(p), run)
-        if run.left_out and hasattr(p, "init_images"):
+        if run.left_out and hasattr(p, "init_images") and not inside:
             p.comment("pxl: a script brought its own picture to start from, so the input animation is left out")
         if run.problem is None and run.feed is not None:
             self._redraw(p, run, run.feed)
@@ -70,19 +70,20 @@ class Hooks:
             p.extra_generation_params[KEY] = run.text
 
     def _redraw(self, p: Any, run: Run, feed: Feed) -> None:
-        redraw = Redraw(p, feed, self.host)
         with run.stepping_aside():
-            redraw.begin(run.control.whole)
-            p.pxl_redraw = redraw
-        if run.problem is not None:
-            redraw.end()
+            p.pxl_redraw = Redraw(p, feed, self.host)
+            p.pxl_redraw.begin(run.control.whole)
+        if run.problem is not None and p.pxl_redraw is not None:
+            p.pxl_redraw.end()
+            p.pxl_redraw = None
 
     def before_batch(self, p: Any, number: int) -> None:
         """Give a later batch its own frames."""
         run, redraw = _run_of(p), getattr(p, "pxl_redraw", None)
-        if run is not None and redraw is not None and run.problem is None:
-            with run.stepping_aside():
-                redraw.batch(number)
+        if run is not None and redraw is not None:
+            if run.problem is None:
+                with run.stepping_aside():
+                    redraw.batch(number)
             _revert(p, run)
 
     def picture(self, p: Any, holder: Any) -> None:
@@ -94,7 +95,7 @@ class Hooks:
     def collect(self, p: Any, processed: Any) -> None:
         """All images are made: put them together where that is asked for."""
         run = _run_of(p)
-        if run is not None and run.problem is None:
+        if run is not None and run.problem is None and _depth() == 1:
             stills = [holder.image for holder in run.made] or processed.images[processed.index_of_first_image :]
             collect(run, p, self.host, stills, processed)
 
@@ -187,8 +188,8 @@ def _acting(p: Any) -> Run | None:
 def _revert(p: Any, run: Run) -> None:
     """After a problem, start from the user's own picture again."""
     redraw = p.pxl_redraw
-    if run.problem is not None and redraw is not None:
-        p.pxl_redraw = None
+    if run.problem is not None and redraw is not None and not redraw.reverted:
+        redraw.reverted = True
         with run.stepping_aside():
             redraw.revert()
 

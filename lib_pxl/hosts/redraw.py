@@ -49,7 +49,7 @@ class Redraw:
     """An img2img job whose images start from frames."""
 
     def __init__(self, p: Any, feed: Feed, host: Easel) -> None:
-        self.p, self.feed, self.host = p, feed, host
+        self.p, self.feed, self.host, self.reverted = p, feed, host, False
         self.own = {name: getattr(p, name) for name in (*SPENT, *LENT)}
 
     def begin(self, whole: bool) -> None:
@@ -57,7 +57,8 @@ class Redraw:
         self.p.init_images = self._frames(0)
         if whole:
             _lengthen(self.p, self.feed.batches(self.p.batch_size))
-            self.p.do_not_save_grid |= len(self.p.all_prompts) > MOST_IN_GRID
+            if len(self.p.all_prompts) > MOST_IN_GRID:
+                self.p.do_not_save_grid = True
 
     def batch(self, number: int) -> None:
         """Before a later batch, what p.init did for the first."""

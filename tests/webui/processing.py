@@ -314,6 +314,7 @@ def process_images_inner(host: Webui, p: Job) -> Tensor:
 def _film(host: Webui, p: FilmJob) -> Tensor:
     """The part of the loop that batches pass through."""
     script, arguments, b = host.script, p.script_args, p.batch_size
+    p.outpath_samples = p.outpath_samples or str(host.folder / "samples")
     lists = [p.prompt] if not isinstance(p.prompt, list) else None
     p.all_prompts = lists * (b * p.n_iter) if lists else list(p.prompt)
     p.all_negative_prompts = [p.negative_prompt] * len(p.all_prompts)
@@ -336,6 +337,8 @@ def _film(host: Webui, p: FilmJob) -> Tensor:
             holder = SimpleNamespace(image=image)
             script.postprocess_image_after_composite(p, holder, *arguments)
             images.append(holder.image)
+    if hasattr(p, "inner_job"):
+        host.process_images(p.inner_job)
     p.color_corrections = None
     infotexts = [f"a cat\nSteps: 6, Seed: {seed}, Size: 128x128" for seed in p.all_seeds[: len(images)]]
     grid = [] if p.do_not_save_grid or len(images) < 2 else [Image.new("RGB", (9, 9))]

@@ -210,6 +210,17 @@ def test_a_picture_that_another_script_put_there_stays(webui: Webui) -> None:
     assert len(webui.process_images(p)) == 3
 
 
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_job_inside_ours_keeps_its_own_picture(webui: Webui, inner: bool) -> None:
+    given = asked(pictures(2), inner=inner, animation={})
+    inside = FilmJob(given, init_images=[painted(*SIZE, 9)], n_iter=2)
+    webui.script.setup(inside)  # as ADetailer starts one for each face
+    made = webui.process_images(FilmJob(given, inner_job=inside))
+    assert len(made) == 2
+    assert [x.tobytes() for batch in inside.started for x in batch] == [painted(*SIZE, 9).tobytes()]
+    assert "pxl animation" not in inside.extra_generation_params and inside.comments == []
+
+
 BROKEN = {
     "missing": "/no/such/file.gif",
     "empty": base64.b64encode(b"GIF89a\x08\0\x08\0\0\0\0;").decode(),
@@ -248,7 +259,8 @@ def test_an_error_in_a_later_batch_goes_on_from_the_users_own_picture(
     if own is not None:
         for i in (2, 3):
             torch.testing.assert_close(made[i][None], alone(webui, own, 5 + i))
-    assert p.processed.images and not Path(webui.folder, "out").exists()
+    assert p.processed.images and not Path(webui.folder, "samples").exists()
+    assert (p.init_images, p.n_iter, p.batch_size) == ([own], 1, 1)
 
 
 def test_an_error_before_the_first_step_starts_from_the_users_own_picture(webui: Webui) -> None:
@@ -258,6 +270,27 @@ def test_an_error_before_the_first_step_starts_from_the_users_own_picture(webui:
     assert "not built yet" in p.extra_generation_params["pxl error"]
     for i, x in enumerate(made):
         torch.testing.assert_close(x[None], alone(webui, own, 5 + i))
+
+
+def test_an_error_inside_a_step_ends_the_input_after_its_batch(webui: Webui, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lib_pxl.control.program import Plan
+
+    own, frames = painted(*SIZE, 7), pictures(4)
+    calls: list[int] = []
+
+    def failing(*_: Any) -> Any:
+        calls.append(1)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Plan, "apply", failing)
+    p = FilmJob(asked(frames, layers=[layer()], animation={}), init_images=[own])
+    made = webui.process_images(p)
+    assert len(calls) == 1 and "out of memory" in p.extra_generation_params["pxl error"]
+    assert "pxl animation" not in p.extra_generation_params
+    torch.testing.assert_close(made[:1], alone(webui, frames[0], 5))
+    for i in (1, 2, 3):
+        torch.testing.assert_close(made[i][None], alone(webui, own, 5 + i))
+    assert (p.init_images, p.n_iter) == ([own], 1)
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp", "apng"])
