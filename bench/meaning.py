@@ -23,10 +23,10 @@ from lib_pxl.small import CFG, FOLDER
 from lib_pxl.small.exam import STEPS
 from lib_pxl.world import Scene, Wish, draw
 from lib_pxl.world.judge import foreground, score
-from lib_pxl.world.scene import scenes
+from lib_pxl.world.scene import SIZES, scenes
 
 SEED, COUNT = 41, 40
-STRENGTH = "0:0.25, 80%:0.25, 81%:0"
+STRENGTH = 0.25
 MODES = ("", "layout", "edges", "color")  # the first is none
 
 
@@ -35,7 +35,7 @@ def asked(count: int = COUNT) -> list[tuple[Wish, Scene]]:
     rng, found = random.Random(SEED), []
     for scene in scenes(SEED, 20 * count, held_out=True):
         if len(scene.things) == 1 and len(found) < count:
-            thing = replace(scene.things[0], size="big", radius=rng.uniform(0.2, 0.3), texture="plain",
+            thing = replace(scene.things[0], size="big", radius=rng.uniform(*SIZES["big"]), texture="plain",
                             x=rng.uniform(0.3, 0.7), y=rng.uniform(0.3, 0.7))  # fmt: skip
             said = {"shape": thing.shape, "colour": thing.colour, "size": None, "place": None}
             text = f"a {thing.colour} {thing.shape} on a {scene.ground} background"
@@ -73,7 +73,7 @@ def pixels(picture: Image.Image) -> Tensor:
 
 def meaning(count: int = COUNT) -> Iterator[list[str]]:
     """The small model, 20 steps: how far the drawn thing lies on a map that its prompt does not name."""
-    yield ["mode at 0.25 to 80 %", "overlap", "ground right", "colour right", "shape right"]
+    yield ["mode at 0.25", "overlap", "ground right", "colour right", "shape right"]
     wishes = asked(count)
     with tempfile.TemporaryDirectory() as data:
         host = DiffusersHost(checkpoint.load(str(FOLDER))[0], Path(data))
