@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ def own(i: int = 9) -> dict[str, Any]:
 
 
 def alone(host: Client, i: int, **more: Any) -> Any:
-    return host.make(**START, init_images=[text(FRAMES[i % 3])], seed=1 + i, **more).first
+    return host.make(**{"seed": 1 + i, **START, "init_images": [text(FRAMES[i % 3])], **more}).first
 
 
 def pixels_of(i: int) -> Any:
@@ -47,6 +49,20 @@ def pixels_of(i: int) -> Any:
 def written(host: Client, path: str) -> Image.Image:
     """The file that a job says it wrote."""
     return Image.open(io.BytesIO(_bytes(host, path)))
+
+
+@pytest.fixture(scope="module")
+def near(host: Client) -> float:
+    """How far apart the same img2img job may be from itself: A1111 draws from the autoencoder's posterior unseeded."""
+    made = [host.make(**own()).first for _ in range(4)]
+    return 2 * max(apart(a, b) for a, b in itertools.combinations(made, 2)) + 1
+
+
+@pytest.fixture
+def colours_as_they_were(host: Client) -> Iterator[None]:
+    """An option that a job overrides may stay as the job had it."""
+    yield
+    host.http.post("/sdapi/v1/options", json={"img2img_color_correction": False}).raise_for_status()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -75,7 +91,7 @@ def test_every_resize_mode_takes_frames_of_another_shape(host: Client, near: flo
         assert apart(picture, alone(host, i, **more)) < near
 
 
-def test_colours_are_corrected_after_each_frames_own(host: Client, near: float) -> None:
+def test_colours_are_corrected_after_each_frames_own(host: Client, near: float, colours_as_they_were: None) -> None:
     settings = {"override_settings": {"sd_model_checkpoint": host.checkpoint, "img2img_color_correction": True}}
     made = host.make(asked(), **own(), **settings)
     for i, picture in enumerate(made.pictures[-3:]):
