@@ -67,9 +67,11 @@ def structure() -> Rows:
         yield [world.name, "", "none", *_cells(world, free, asked, free)]
         for turned in (False, True):
             shown = [1 - each if turned else each for each in asked]
-            edits: dict[str, Callable[[Tensor], Edit]] = {"lerp": realm.lerp}
-            for mode in ("layout", "edges")[: 1 if world is RAMPS else 2]:
-                edits[mode] = lambda maps, mode=mode: controlled(mode, maps).apply  # type: ignore[misc]
+            edits: dict[str, Callable[[Tensor], Edit]] = {"lerp": realm.lerp, "layout": _by("layout")}
+            if world is not RAMPS:
+                edits["edges"] = _by("edges")
+                if not turned:  # inverted, the outlines are the same
+                    edits["lerp to outlines"] = lambda maps, realm=realm: realm.lerp(_lines(maps))  # type: ignore[misc]
             for name, edit in edits.items():
                 made = [realm.sample(edit(maps), MAPS, seed) for maps, seed in zip(shown, SEEDS, strict=True)]
                 yield [world.name, "inverted" if turned else "as drawn", name, *_cells(world, made, asked, free)]
@@ -78,6 +80,15 @@ def structure() -> Rows:
 def variety(world: World, made: list[Drawn], asked: list[Tensor]) -> float:
     """The variance of the two colours, the mean over runs."""
     return float(torch.stack([world.palette(*each).var(0).mean() for each in zip(made, asked, strict=True)]).mean())
+
+
+def _by(mode: str) -> Callable[[Tensor], Edit]:
+    return lambda maps: controlled(mode, maps).apply
+
+
+def _lines(maps: Tensor) -> Tensor:
+    found = outlines(maps)
+    return found / found.amax((1, 2), keepdim=True)
 
 
 def _cells(world: World, made: list[Drawn], asked: list[Tensor], free: list[Drawn]) -> list[str]:

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from lib_pxl.control import map as maps
 from lib_pxl.control.canvas import Canvas
-from lib_pxl.control.layout import contrasts, gains, lifted
+from lib_pxl.control.layout import gains, lifted, usual
 from lib_pxl.control.stage import Made, Stage
 
+_LEAST, _MOST = 0.9, 1.2  # the contrast between two parts that meet; 1 is what two usual colours have
 _PARTS = 12  # the largest so many, counted with the lines that bound nothing
-_GRID = 2  # cells per latent
-_SMALL = 2  # latents: a part that is smaller goes to its neighbours
-_NEAR = 2  # cells: a line so near to a border is that border's
+_GRID = 4  # cells per latent
+_SMALL = 1  # latents: a part that is smaller goes to its neighbours
+_NEAR = 4  # cells: a line so near to a border is that border's
 
 
 def edges(stage: Stage) -> Made:
@@ -28,7 +29,7 @@ def edges(stage: Stage) -> Made:
     covers, weights = (torch.stack(each).to(canvas.device) for each in zip(*found, strict=True))
     means = (covers / covers.sum(-1, keepdim=True).clamp_min(1)).mT  # (K, H*W, P)
     live = weights.flatten(1).any(1).float()[:, None]  # (K, 1)
-    least, most = covers.new_tensor(contrasts(canvas.channels))
+    least, most = covers.new_tensor([_LEAST, _MOST]) * usual(canvas.channels)
 
     def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
         b, c, _, _ = denoised.shape
@@ -44,7 +45,7 @@ def edges(stage: Stage) -> Made:
 
 
 def parts(lines: Tensor) -> tuple[Tensor, Tensor]:
-    """The parts that lines (2H, 2W) bound: how much of each latent is each one's, (P, H*W), and who meets whom, (P, P).
+    """The parts that lines (4H, 4W) bound: how much of each latent is each one's, (P, H*W), and who meets whom, (P, P).
 
     What meets is the share of a part's border that it has with the other, times what the other's area is of both.
     """
@@ -55,7 +56,7 @@ def parts(lines: Tensor) -> tuple[Tensor, Tensor]:
     loose = lines & (F.max_pool2d(border[None].float(), wide, 1, _NEAR)[0] == 0)
     if loose.sum() >= _SMALL * _GRID**2:
         own = own.masked_fill(loose, _PARTS - 1)
-    one = F.one_hot(own, _PARTS).float()  # (2H, 2W, P)
+    one = F.one_hot(own, _PARTS).float()  # (4H, 4W, P)
     pairs = torch.einsum("hwp,hwq->pq", one[1:], one[:-1]) + torch.einsum("hwp,hwq->pq", one[:, 1:], one[:, :-1])
     meets = (pairs + pairs.T).fill_diagonal_(0)
     area = one.sum((0, 1))
@@ -72,21 +73,26 @@ def _parted(pixels: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
 
 def _enclosed(lines: Tensor) -> Tensor:
     """Each cell's part, counted from 1 by size; 0 on lines, and where a part is too small."""
-    free = (~lines).float()
-    names = (torch.arange(lines.numel(), dtype=torch.float32).view_as(free) + 1) * free
+    free = ~lines
+    names = (torch.arange(lines.numel()).view_as(lines) + 1) * free
     while True:
-        near = torch.maximum(
-            F.max_pool2d(names[None], (3, 1), 1, (1, 0)), F.max_pool2d(names[None], (1, 3), 1, (0, 1))
-        )[0]
-        if torch.equal(near * free, names):
+        spread = _along(_along(names.mT, free.mT).mT, free)
+        if torch.equal(spread, names):
             break
-        names = near * free
+        names = spread
     found, sizes = torch.unique(names[names > 0], return_counts=True)
     order = sizes.argsort(descending=True, stable=True)[: _PARTS - 1]
-    own = torch.zeros_like(names, dtype=torch.long)
+    own = torch.zeros_like(names)
     for i, each in enumerate(order[sizes[order] >= _SMALL * _GRID**2]):
         own[names == found[each]] = i + 1
     return own
+
+
+def _along(names: Tensor, free: Tensor) -> Tensor:
+    """The largest name of each run of free cells along the last dimension."""
+    runs = free.long().diff(dim=-1, prepend=torch.zeros_like(free[:, :1]).long()).clamp(min=0).cumsum(dim=-1)
+    largest = names.new_zeros(len(names), names.shape[1] + 1).scatter_reduce(-1, runs, names, "amax")
+    return largest.gather(-1, runs) * free
 
 
 def _grown(own: Tensor, lines: Tensor) -> Tensor:

@@ -18,9 +18,12 @@ from lib_pxl.control.canvas import Canvas, Schedule, spread
 from lib_pxl.control.stage import Made, Stage
 
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
-_LEAST = 1.6  # the contrast of a picture that does not follow yet; 1 is what two usual colours have between them
-_MOST = 1.5  # the most contrast, alike
-_CALM = 1.5  # how much faster than the contrast's the gain of the rest grows
+_LEAST = 1.65  # the contrast of a picture that does not follow yet; 1 is what two usual colours have between them
+_MOST = 1.3  # the most contrast, alike
+_CALM, _CALMEST = (
+    1.5,
+    4.5,
+)  # the gain of the rest at a sigma of 1, and where it ends: more leaves a ghost in the picture
 _AHEAD = 2.0  # a step moves the picture at most so many times the way to its aim
 _SLACK = 1e-5  # a correlation may come out a rounding above 1
 _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
@@ -35,9 +38,8 @@ def layout(stage: Stage) -> Made:
     flat = deviation < _FLAT
     shapes = (fields / deviation[:, None, None]).masked_fill(flat[:, None, None], 0).flatten(1)[:, :, None]
     span = (fields.amax((-2, -1)) - fields.amin((-2, -1))).clamp_min(_NIL)
-    least, most = contrasts(canvas.channels)
-    share = deviation / span  # of a contrast, in the share that a field of unit power has
-    bounds = torch.stack([least * share, most * share, (~flat).float()], dim=1).to(canvas.device)  # (K, 3)
+    one_apart = usual(canvas.channels) * deviation / span  # in the share that a field of unit power has of it
+    bounds = torch.stack([_LEAST * one_apart, _MOST * one_apart, (~flat).float()], dim=1).to(canvas.device)  # (K, 3)
     shapes = shapes.to(canvas.device)
     nothing, one = shapes.new_zeros(1), shapes.new_full((), 1 + _SLACK)
 
@@ -68,10 +70,9 @@ def structure(pixels: Tensor, canvas: Canvas) -> Tensor:
     return along.view(canvas.height, canvas.width)
 
 
-def contrasts(channels: int) -> tuple[float, float]:
-    """The least and the most contrast between two parts of a picture, as a length over all channels."""
-    usual = _S0 * math.sqrt(2 * channels)
-    return _LEAST * usual, _MOST * usual
+def usual(channels: int) -> float:
+    """The contrast that two colours of a picture have between them, as a length over all channels."""
+    return _S0 * math.sqrt(2 * channels)
 
 
 def lifted(length: Tensor, least: Tensor, most: Tensor, raised: Tensor) -> Tensor:
@@ -88,5 +89,5 @@ def gains(schedule: Schedule, strength: Tensor) -> Tensor:
     """
     sigma = schedule.sigmas / _S0
     reach = _AHEAD / (1 - schedule.leads_to / schedule.sigmas).clamp_min(_NIL)
-    both = torch.stack([1 + sigma, _CALM * sigma], dim=1).minimum(reach[:, None])
+    both = torch.stack([1 + sigma, (_CALM * sigma).clamp_max(_CALMEST)], dim=1).minimum(reach[:, None])
     return spread(both, schedule.places) * strength[:, None]
