@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lib_pxl.control.canvas import Schedule, spread
-from lib_pxl.control.stage import Made, Stage
+from lib_pxl.control.stage import Made, Stage, joined
 
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
 _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
@@ -31,52 +31,65 @@ def color(stage: Stage) -> Made:
     The estimate and the map at unit deviation have a correlation ρ; what must be added of the map for one of w is
     w/√(1−w²)·√(1−ρ²) − ρ, or nothing where it is there already.
     """
-    target, w, choose = stage.latents(), stage.strength, stage.chooser()
-    mean, deviation = target.mean((-2, -1)), target.std((-2, -1), correction=0)  # (K, C)
-    flat = deviation[..., None, None] < _FLAT
-    shapes = ((target - mean[..., None, None]) / deviation[..., None, None]).masked_fill(flat, 0)  # (K, C, H, W)
-    moments = torch.stack([mean, deviation], dim=1)  # (K, 2, C)
-    level = spread(levels(stage.schedule), stage.schedule.places)
+    target, w, choose = stage.latents(), stage.strength[:, None, None], stage.chooser()
+    centred = target - target.mean((-2, -1), keepdim=True)  # (K, C, H, W)
+    deviation = _power(centred)
+    shapes = (centred / deviation).masked_fill(deviation < _FLAT, 0)
+    centre, deviations = (stage.seen(each.flatten(1)) for each in (target.mean((-2, -1)), deviation))  # (M, B or 1, C)
+    follow = w**4
+    table = joined(_tangent(w), 1 - follow, follow * centre, follow * _rise(stage.schedule) * deviations)
     nothing, one = shapes.new_zeros(1), shapes.new_full((), 1 + _SLACK)
 
-    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
+    def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
         b, c, h, wide = denoised.shape
-        tangent, w4, level = row[:, 0:1], row[:, 1:2], row[:, 2:3]
-        shape, (goal_centre, goal_spread) = choose(shapes, place), choose(moments, place).unbind(1)
+        tangent, keep, (goal_centre, goal_spread) = row[:, :1], row[:, 1:2], row[:, 2:].view(b, 2, c).unbind(1)
+        shape = choose(shapes, shown)
         normal, centre, rate = torch.native_group_norm(denoised, None, None, b, c, h * wide, c, _NIL)
         both = normal.view(b * c, 1, -1), shape.reshape(b * c, -1, 1)
-        rho = torch.baddbmm(nothing, *both, beta=0, alpha=1 / (h * wide)).view(b, c)
-        rest = torch.addcmul(one, rho, rho, value=-1).sqrt()
-        pull = torch.maximum(rest * tangent, rho) - rho
+        against = torch.baddbmm(nothing, *both, beta=0, alpha=-1 / (h * wide)).view(b, c)  # -ρ
+        rest = torch.addcmul(one, against, against, value=-1).sqrt()
+        pull = torch.addcmul(against, rest, tangent).relu()
         mixed = torch.addcmul(normal, pull[..., None, None], shape).view(1, b * c, h, wide)
-        spread = torch.lerp(rate.reciprocal(), goal_spread * level, w4)
-        centre = torch.lerp(centre, goal_centre, w4)
+        spread = torch.addcdiv(goal_spread, keep, rate)
+        centre = torch.addcmul(goal_centre, keep, centre)
         return torch.group_norm(mixed, b * c, spread.view(-1), centre.view(-1), _NIL).view_as(denoised)
 
-    return Made(edit, torch.stack([_tangent(w), w**4, level], dim=1))
+    return Made(edit, table)
 
 
 def texture(stage: Stage) -> Made:
-    """Add the map's detail: the same aim, of the fine band alone, and never less of it than w times the map's."""
-    target, w, choose = stage.latents(), stage.strength, stage.chooser()
+    """Add the map's detail: the same aim, of the fine band alone, and never less of it than w times the map's.
+
+    Bands are vectors whose length is their deviation; what is not along the map's own is `other`.
+    """
+    target, w, choose = stage.latents(), stage.strength[:, None, None], stage.chooser()
+    h, wide = target.shape[-2:]
     fine = detail(target)
-    deviation = fine.square().mean((-2, -1)).sqrt()[..., None, None]  # (K, C, 1, 1)
-    shapes = (fine / deviation).masked_fill(deviation < _FLAT, 0)
-    level = spread(levels(stage.schedule), stage.schedule.places)
+    deviation = _power(fine)  # (K, C, 1, 1)
+    shapes = (fine / (deviation * (h * wide) ** 0.5)).masked_fill(deviation < _FLAT, 0)
+    least = w * _rise(stage.schedule) * stage.seen(deviation.flatten(1))  # (M, B or 1, C)
+    table = joined(_tangent(w), least)
+    down, across = (_mean_twice(n).to(target.device)[None] for n in (h, wide))
+    faint = shapes.new_full((1,), _FLAT)  # where there is no band at all, the map's is
 
-    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
-        tangent, least = row[:, :1, None, None], row[:, 1:, None, None]
-        shape = choose(shapes, place)
-        rest = detail(denoised)
-        power = rest.square().mean((-2, -1), keepdim=True).sqrt()  # (B, C, 1, 1)
-        rho = (rest * shape).mean((-2, -1), keepdim=True) / power.clamp_min(_FLAT)
-        pull = torch.maximum((1 + _SLACK - rho**2).sqrt() * tangent, rho) - rho
-        mixed = torch.addcmul(rest, pull * power.clamp_min(_FLAT), shape)
-        goal = torch.maximum(power, least * choose(deviation, place))
-        whole = mixed * (goal / mixed.square().mean((-2, -1), keepdim=True).sqrt().clamp_min(_FLAT))
-        return denoised - rest + whole
+    def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
+        b, c, _, _ = denoised.shape
+        tangent, least = row[:, :1], row[:, 1:]
+        whole, left, right = denoised.view(b * c, h, wide), down.expand(b * c, -1, -1), across.mT.expand(b * c, -1, -1)
+        low = torch.bmm(whole, right)  # along the rows alone
+        length = (h * wide) ** -0.5
+        band = torch.baddbmm(whole, left, low, beta=length, alpha=-length).view(b * c, 1, -1)
+        shape = choose(shapes, shown).reshape(b * c, 1, -1)
+        own = torch.baddbmm(faint, band, shape.mT)
+        other = torch.addcmul(band, own, shape, value=-1)
+        beside = torch.linalg.vector_norm(other.view(b, c, -1), dim=-1)
+        pull = torch.maximum(beside * tangent, own.view(b, c))
+        mixed = torch.addcmul(other, pull.view(-1, 1, 1), shape).view(1, b * c, h, wide)
+        power = torch.maximum(torch.linalg.vector_norm(band.view(b, c, -1), dim=-1), least)
+        band = torch.group_norm(mixed, b * c, power.view(-1), None, _NIL**2)
+        return torch.baddbmm(band[0], left, low).view_as(denoised)
 
-    return Made(edit, torch.stack([_tangent(w), w * level], dim=1))
+    return Made(edit, table)
 
 
 def _tangent(w: Tensor) -> Tensor:
@@ -84,8 +97,26 @@ def _tangent(w: Tensor) -> Tensor:
     return (w / (1 - w**2).clamp_min(1 / _MOST**2).sqrt()).clamp_max(_MOST)
 
 
+def _rise(schedule: Schedule) -> Tensor:
+    """The levels at every place, (M, 1, 1)."""
+    return spread(levels(schedule), schedule.places)[:, None, None]
+
+
+def _power(x: Tensor) -> Tensor:
+    return x.square().mean((-2, -1), keepdim=True).sqrt()
+
+
 def detail(x: Tensor, wide: int = FINE_BAND) -> Tensor:
-    """The fine band (…, C, H, W): what a mean takes away, twice, or broad slopes would leave a trace."""
-    for _ in range(2):
-        x = x - F.avg_pool2d(x, wide, 1, wide // 2, count_include_pad=False)
-    return x
+    """The fine band (…, C, H, W): what a mean along both sides takes away."""
+    down, across = (_mean_twice(n, wide).to(x.device) for n in x.shape[-2:])
+    return x - down @ x @ across.mT
+
+
+def _mean_twice(n: int, wide: int = FINE_BAND) -> Tensor:
+    """What a mean keeps of n places in a row (n, n), and of the rest once more, or slopes would leave a trace.
+
+    Beyond its ends the row is mirrored, so that the sum stays.
+    """
+    near = (torch.arange(n)[:, None] + torch.arange(wide) - wide // 2) % (2 * n)
+    mean = F.one_hot(torch.minimum(near, 2 * n - 1 - near), n).float().mean(1)
+    return 2 * mean - mean @ mean
