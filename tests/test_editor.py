@@ -209,10 +209,7 @@ class Server:
         self.films.append(json.loads(body))
         url = f"data:image/png;base64,{base64.b64encode(picture('navy', (96, 12))).decode()}"
         layers = self.films[-1]["program"]["layers"]
-        rows = [
-            {"problem": HOSTILE} if layer.get("map") == "luma" else {"image": url, "strength": [0.5] * 8}
-            for layer in layers
-        ]
+        rows = [{"problem": HOSTILE} if layer.get("map") == "luma" else {"image": url, "strength": [0.5] * 8} for layer in layers]
         return self._say({"progress": [0, 1], "layers": rows})
 
     def _formed(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:

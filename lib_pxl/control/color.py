@@ -60,34 +60,35 @@ def color(stage: Stage) -> Made:
 def texture(stage: Stage) -> Made:
     """Add the map's detail: the same aim, of the fine band alone, and never less of it than w times the map's.
 
-    Bands are vectors whose length is their deviation; what is not along the map's own is `other`.
+    Bands are vectors as long as they deviate. Each comes as a pair, beside nothing and beside the map's, so that one
+    operation finds both the band's own length and that of what is not the map's in it, and one both their aims.
     """
     target, w, choose = stage.latents(), stage.strength[:, None, None], stage.chooser()
     h, wide = target.shape[-2:]
     fine = detail(target)
     deviation = _power(fine)  # (K, C, 1, 1)
     shapes = (fine / (deviation * (h * wide) ** 0.5)).masked_fill(deviation < _FLAT, 0)
+    pairs = torch.stack([torch.zeros_like(shapes), shapes], dim=2)  # (K, C, 2, H, W)
     least = w * _rise(stage.schedule) * stage.seen(deviation.flatten(1))  # (M, B or 1, C)
-    table = joined(_tangent(w), least)
+    least = torch.stack([least, torch.full_like(least, _FLAT)], dim=-1)  # a band of no length takes the map's direction
+    tangent = _tangent(w)
+    table = joined(torch.ones_like(tangent), tangent, least.flatten(2))
     down, across = (_mean_twice(n).to(target.device)[None] for n in (h, wide))
-    faint = shapes.new_full((1,), _FLAT)  # where there is no band at all, the map's is
 
     def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
         b, c, _, _ = denoised.shape
-        tangent, least = row[:, :1], row[:, 1:]
+        scale, least = row[:, None, :2], row[:, 2:].reshape(b * c, 2, 1)
         whole, left, right = denoised.view(b * c, h, wide), down.expand(b * c, -1, -1), across.mT.expand(b * c, -1, -1)
         low = torch.bmm(whole, right)  # along the rows alone
         length = (h * wide) ** -0.5
         band = torch.baddbmm(whole, left, low, beta=length, alpha=-length).view(b * c, 1, -1)
-        shape = choose(shapes, shown).reshape(b * c, 1, -1)
-        own = torch.baddbmm(faint, band, shape.mT)
-        other = torch.addcmul(band, own, shape, value=-1)
-        beside = torch.linalg.vector_norm(other.view(b, c, -1), dim=-1)
-        pull = torch.maximum(beside * tangent, own.view(b, c))
-        mixed = torch.addcmul(other, pull.view(-1, 1, 1), shape).view(1, b * c, h, wide)
-        power = torch.maximum(torch.linalg.vector_norm(band.view(b, c, -1), dim=-1), least)
-        band = torch.group_norm(mixed, b * c, power.view(-1), None, _NIL**2)
-        return torch.baddbmm(band[0], left, low).view_as(denoised)
+        pair = choose(pairs, shown).reshape(b * c, 2, -1)
+        along = torch.baddbmm(least, pair, band.mT)
+        apart = torch.addcmul(band, along, pair, value=-1)
+        beside = torch.linalg.vector_norm(apart, dim=-1).view(b, c, 2)
+        power, pull = torch.maximum(beside * scale, along.view(b, c, 2)).view(b * c, 2).unbind(1)
+        mixed = torch.addcmul(apart[:, 1], pull[:, None], pair[:, 1]).view(1, b * c, h, wide)
+        return torch.baddbmm(torch.group_norm(mixed, b * c, power, None, _NIL**2)[0], left, low).view_as(denoised)
 
     return Made(edit, table)
 
