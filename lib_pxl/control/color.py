@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lib_pxl.control.canvas import Schedule, spread
-from lib_pxl.control.stage import Made, Stage
+from lib_pxl.control.stage import Made, Stage, joined
 
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
 _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
@@ -31,52 +31,66 @@ def color(stage: Stage) -> Made:
     The estimate and the map at unit deviation have a correlation ρ; what must be added of the map for one of w is
     w/√(1−w²)·√(1−ρ²) − ρ, or nothing where it is there already.
     """
-    target, w, choose = stage.latents(), stage.strength, stage.chooser()
-    mean, deviation = target.mean((-2, -1)), target.std((-2, -1), correction=0)  # (K, C)
-    flat = deviation[..., None, None] < _FLAT
-    shapes = ((target - mean[..., None, None]) / deviation[..., None, None]).masked_fill(flat, 0)  # (K, C, H, W)
-    moments = torch.stack([mean, deviation], dim=1)  # (K, 2, C)
-    level = spread(levels(stage.schedule), stage.schedule.places)
+    target, w, choose = stage.latents(), stage.strength[:, None, None], stage.chooser()
+    centred = target - target.mean((-2, -1), keepdim=True)  # (K, C, H, W)
+    deviation = _power(centred)
+    shapes = (centred / deviation).masked_fill(deviation < _FLAT, 0)
+    centre, deviations = (stage.seen(each.flatten(1)) for each in (target.mean((-2, -1)), deviation))  # (M, B or 1, C)
+    follow = w**4
+    table = joined(_tangent(w), 1 - follow, follow * centre, follow * _rise(stage.schedule) * deviations)
     nothing, one = shapes.new_zeros(1), shapes.new_full((), 1 + _SLACK)
 
-    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
+    def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
         b, c, h, wide = denoised.shape
-        tangent, w4, level = row[:, 0:1], row[:, 1:2], row[:, 2:3]
-        shape, (goal_centre, goal_spread) = choose(shapes, place), choose(moments, place).unbind(1)
+        tangent, keep, (goal_centre, goal_spread) = row[:, :1], row[:, 1:2], row[:, 2:].view(b, 2, c).unbind(1)
+        shape = choose(shapes, shown)
         normal, centre, rate = torch.native_group_norm(denoised, None, None, b, c, h * wide, c, _NIL)
         both = normal.view(b * c, 1, -1), shape.reshape(b * c, -1, 1)
-        rho = torch.baddbmm(nothing, *both, beta=0, alpha=1 / (h * wide)).view(b, c)
-        rest = torch.addcmul(one, rho, rho, value=-1).sqrt()
-        pull = torch.maximum(rest * tangent, rho) - rho
+        against = torch.baddbmm(nothing, *both, beta=0, alpha=-1 / (h * wide)).view(b, c)  # -ρ
+        rest = torch.addcmul(one, against, against, value=-1).sqrt()
+        pull = torch.addcmul(against, rest, tangent).relu()
         mixed = torch.addcmul(normal, pull[..., None, None], shape).view(1, b * c, h, wide)
-        spread = torch.lerp(rate.reciprocal(), goal_spread * level, w4)
-        centre = torch.lerp(centre, goal_centre, w4)
+        spread = torch.addcdiv(goal_spread, keep, rate)
+        centre = torch.addcmul(goal_centre, keep, centre)
         return torch.group_norm(mixed, b * c, spread.view(-1), centre.view(-1), _NIL).view_as(denoised)
 
-    return Made(edit, torch.stack([_tangent(w), w**4, level], dim=1))
+    return Made(edit, table)
 
 
 def texture(stage: Stage) -> Made:
-    """Add the map's detail: the same aim, of the fine band alone, and never less of it than w times the map's."""
-    target, w, choose = stage.latents(), stage.strength, stage.chooser()
+    """Add the map's detail: the same aim, of the fine band alone, and never less of it than w times the map's.
+
+    Bands are vectors as long as they deviate. Each comes as a pair, beside nothing and beside the map's, so that one
+    operation finds both the band's own length and that of what is not the map's in it, and one both their aims.
+    """
+    target, w, choose = stage.latents(), stage.strength[:, None, None], stage.chooser()
+    h, wide = target.shape[-2:]
     fine = detail(target)
-    deviation = fine.square().mean((-2, -1)).sqrt()[..., None, None]  # (K, C, 1, 1)
-    shapes = (fine / deviation).masked_fill(deviation < _FLAT, 0)
-    level = spread(levels(stage.schedule), stage.schedule.places)
+    deviation = _power(fine)  # (K, C, 1, 1)
+    shapes = (fine / (deviation * (h * wide) ** 0.5)).masked_fill(deviation < _FLAT, 0)
+    pairs = torch.stack([torch.zeros_like(shapes), shapes], dim=2)  # (K, C, 2, H, W)
+    least = w * _rise(stage.schedule) * stage.seen(deviation.flatten(1))  # (M, B or 1, C)
+    least = torch.stack([least, torch.full_like(least, _FLAT)], dim=-1)  # a band of no length takes the map's direction
+    tangent = _tangent(w)
+    table = joined(torch.ones_like(tangent), tangent, least.flatten(2))
+    down, across = (_mean_twice(n).to(target.device)[None] for n in (h, wide))
 
-    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
-        tangent, least = row[:, :1, None, None], row[:, 1:, None, None]
-        shape = choose(shapes, place)
-        rest = detail(denoised)
-        power = rest.square().mean((-2, -1), keepdim=True).sqrt()  # (B, C, 1, 1)
-        rho = (rest * shape).mean((-2, -1), keepdim=True) / power.clamp_min(_FLAT)
-        pull = torch.maximum((1 + _SLACK - rho**2).sqrt() * tangent, rho) - rho
-        mixed = torch.addcmul(rest, pull * power.clamp_min(_FLAT), shape)
-        goal = torch.maximum(power, least * choose(deviation, place))
-        whole = mixed * (goal / mixed.square().mean((-2, -1), keepdim=True).sqrt().clamp_min(_FLAT))
-        return denoised - rest + whole
+    def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
+        b, c, _, _ = denoised.shape
+        scale, least = row[:, None, :2], row[:, 2:].reshape(b * c, 2, 1)
+        whole, left, right = denoised.view(b * c, h, wide), down.expand(b * c, -1, -1), across.mT.expand(b * c, -1, -1)
+        low = torch.bmm(whole, right)  # along the rows alone
+        length = (h * wide) ** -0.5
+        band = torch.baddbmm(whole, left, low, beta=length, alpha=-length).view(b * c, 1, -1)
+        pair = choose(pairs, shown).reshape(b * c, 2, -1)
+        along = torch.baddbmm(least, pair, band.mT)
+        apart = torch.addcmul(band, along, pair, value=-1)
+        beside = torch.linalg.vector_norm(apart, dim=-1).view(b, c, 2)
+        power, pull = torch.maximum(beside * scale, along.view(b, c, 2)).view(b * c, 2).unbind(1)
+        mixed = torch.addcmul(apart[:, 1], pull[:, None], pair[:, 1]).view(1, b * c, h, wide)
+        return torch.baddbmm(torch.group_norm(mixed, b * c, power, None, _NIL**2)[0], left, low).view_as(denoised)
 
-    return Made(edit, torch.stack([_tangent(w), w * level], dim=1))
+    return Made(edit, table)
 
 
 def _tangent(w: Tensor) -> Tensor:
@@ -84,8 +98,26 @@ def _tangent(w: Tensor) -> Tensor:
     return (w / (1 - w**2).clamp_min(1 / _MOST**2).sqrt()).clamp_max(_MOST)
 
 
+def _rise(schedule: Schedule) -> Tensor:
+    """The levels at every place, (M, 1, 1)."""
+    return spread(levels(schedule), schedule.places)[:, None, None]
+
+
+def _power(x: Tensor) -> Tensor:
+    return x.square().mean((-2, -1), keepdim=True).sqrt()
+
+
 def detail(x: Tensor, wide: int = FINE_BAND) -> Tensor:
-    """The fine band (…, C, H, W): what a mean takes away, twice, or broad slopes would leave a trace."""
-    for _ in range(2):
-        x = x - F.avg_pool2d(x, wide, 1, wide // 2, count_include_pad=False)
-    return x
+    """The fine band (…, C, H, W): what a mean along both sides takes away."""
+    down, across = (_mean_twice(n, wide).to(x.device) for n in x.shape[-2:])
+    return x - down @ x @ across.mT
+
+
+def _mean_twice(n: int, wide: int = FINE_BAND) -> Tensor:
+    """What a mean keeps of n places in a row (n, n), and of the rest once more, or slopes would leave a trace.
+
+    Beyond its ends the row is mirrored, so that the sum stays.
+    """
+    near = (torch.arange(n)[:, None] + torch.arange(wide) - wide // 2) % (2 * n)
+    mean = F.one_hot(torch.minimum(near, 2 * n - 1 - near), n).float().mean(1)
+    return 2 * mean - mean @ mean

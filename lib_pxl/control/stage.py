@@ -13,7 +13,8 @@ from lib_pxl.control.canvas import Canvas, Schedule
 from lib_pxl.control.source import Frames
 from lib_pxl.errors import ProgramError
 
-Edit = Callable[[Tensor, Tensor, Tensor], Tensor]  # the estimate (B, C, H, W), a table's row (B, k), its place (B,)
+# the estimate (B, C, H, W), a table's row (B, k), and which of its frames each image sees (B,)
+Edit = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,34 @@ class Stage:
             )
         return found
 
+    def seen(self, known: Tensor) -> Tensor:
+        """Of what is known of every frame (K, k), what each image sees at every place, (M, B or 1, k)."""
+        return known.cpu()[self.which]
+
+    @property
+    def which(self) -> Tensor:
+        """The frame that each image sees at every place, (M, B), or (M, 1) where all see the same."""
+        which = self.frames.which
+        return which if (which != which[:, :1]).any() else which[:, :1]
+
     def chooser(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Of a stack (K, …), the one that each image (B,) sees at its place (B,)."""
-        which = self.frames.which.to(self.canvas.device)
-        image = torch.arange(which.shape[1], device=which.device)
-        if not which.any():
-            return lambda stack, place: stack.expand(len(place), *stack.shape[1:])
-        return lambda stack, place: stack[which[place, image]]
+        """Of a stack (K, …), the one that each image sees, by its number (B,)."""
+        if not self.frames.which.any():
+            return lambda stack, shown: stack.expand(len(shown), *stack.shape[1:])
+        return lambda stack, shown: stack[shown]
 
 
 @dataclass(frozen=True)
 class Made:
-    """A mode made ready: its edit at each step with the table (M, k) of which it gets a row, or of the first noise."""
+    """A mode made ready: its edit at each step, with the table of which it gets a row, or of the first noise."""
 
     edit: Edit | None = None
-    table: Tensor | None = None
-    noise: Callable[[Tensor, Tensor | None], Tensor] | None = None  # unit noise (B, C, H, W) and where it acts
+    table: Tensor | None = None  # (M, k), or (M, B, k) where images differ
+    which: Tensor | None = None  # (M, B or 1): what `edit` is told instead of the frame's number
+    noise: Callable[[Tensor, Tensor, Tensor | None], Tensor] | None = None  # unit noise, frames, and where it acts
+
+
+def joined(*tables: Tensor) -> Tensor:
+    """Tables (M, B or 1, k) side by side."""
+    images = max(each.shape[1] for each in tables)
+    return torch.cat([each.expand(-1, images, -1) for each in tables], dim=2)

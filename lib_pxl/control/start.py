@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -22,10 +21,9 @@ def start(stage: Stage) -> Made:
     flat = (deviation < _FLAT).float()
     w = stage.strength[0]
 
-    def noise(noise: Tensor, share: Tensor | None) -> Tensor:
-        place = torch.zeros(len(noise), dtype=torch.long, device=noise.device)
-        own = (w if share is None else w * share) * (1 - choose(flat, place))  # a flat map takes nothing away
-        shape = choose(shapes, place)
+    def noise(noise: Tensor, shown: Tensor, share: Tensor | None) -> Tensor:
+        own = (w if share is None else w * share) * (1 - choose(flat, shown))  # a flat map takes nothing away
+        shape = choose(shapes, shown)
         if share is not None:  # there, too, at unit deviation
             shape = shape - (own * shape).sum((-2, -1), keepdim=True) / own.sum((-2, -1), keepdim=True).clamp_min(_FLAT)
             power = (own * shape).square().sum((-2, -1), keepdim=True) / own.square().sum(

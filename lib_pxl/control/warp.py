@@ -35,11 +35,11 @@ def warp(stage: Stage) -> Made:
     gain = 1 / (1 - stage.schedule.leads_to / stage.schedule.sigmas).clamp(min=_LEAST)
     gain = gain * (moves != 0).flatten(1).any(1)  # where nothing moves, not even a rounding does
 
-    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
-        moved = carry(denoised, grids[place.div(FINE, rounding_mode="floor")])
-        return torch.lerp(denoised, moved, row[:, :, None, None])
+    def edit(denoised: Tensor, row: Tensor, step: Tensor) -> Tensor:
+        return torch.lerp(denoised, carry(denoised, grids[step]), row[:, :, None, None])
 
-    return Made(edit, gain[stage.schedule.places.long(), None])
+    step = stage.schedule.places.long()
+    return Made(edit, gain[step, None], which=step[:, None])
 
 
 def displacement(stage: Stage) -> Tensor:

@@ -94,24 +94,22 @@ def test_the_gate_s_covered_share_is_seen_in_every_cell(cover: float) -> None:
 @pytest.mark.parametrize("reroll", [False, True])
 def test_the_gate_is_the_one_that_the_plan_uses(reroll: bool) -> None:
     given = photo(gate={"reroll": reroll, "scale": 0.4, "speed": 2})
-    used = program(given).prepare(SHOT.canvas()).tracks[0].share
-    assert used is not None
+    used = program(given).prepare(SHOT.canvas()).shares[1:]
     calls = SHOT.places.long()
-    assert torch.allclose(weight(taken(given), fitted()), used[calls, 0, 0], atol=1e-4)
+    assert torch.allclose(weight(taken(given), fitted()), used[calls, 0], atol=1e-4)
     settings = program(given).layers[0].gate
     assert settings is not None
     few = gate.share(settings, SHOT.canvas(), SHOT.schedule.only(SHOT.places))
-    assert torch.allclose(few, used[calls], atol=1e-6)
+    assert torch.allclose(few[:, 0], used[calls], atol=1e-6)
 
 
 def test_the_gate_of_a_small_cell_is_that_of_the_picture_at_its_own_size() -> None:
     given = photo(gate={"soft": 1.0, "scale": 0.5})
     large = Canvas(**{**vars(SHOT.canvas()), "width": 80, "height": 60, "factor": 8, "encode": torch.nn.AvgPool2d(8)})
-    used = program(given).prepare(large).tracks[0].share
-    assert used is not None
+    used = program(given).prepare(large).shares[1:]
     seen = weight(taken(given), fitted())[:, None]
     small = torch.nn.functional.interpolate(seen, (60, 80), mode="area")[:, 0]
-    assert (small - used[SHOT.places.long(), 0, 0]).abs().max() < 0.1
+    assert (small - used[SHOT.places.long(), 0]).abs().max() < 0.1
 
 
 def test_a_mask_and_a_gate_multiply() -> None:

@@ -103,8 +103,7 @@ def test_a_region_s_mask_and_target_are_the_crop_of_the_whole_s() -> None:
     whole = program(given).prepare(canvas(height=24, width=32, encode=encode))
     region = program(given).prepare(canvas(height=16, width=16, encode=encode, region=Region(box, (32, 24))))
     assert torch.equal(seen[1], seen[0][part])
-    assert whole.tracks[0].share is not None and region.tracks[0].share is not None
-    assert torch.equal(region.tracks[0].share[0], whole.tracks[0].share[0][part])
+    assert torch.equal(region.shares[1:], whole.shares[1:][part])
     assert region.apply(d[part], SIGMA).shape == (1, 3, 16, 16)
 
 
@@ -195,5 +194,5 @@ def test_a_mask_is_fitted_as_its_map_is() -> None:
     d, _, held = masked(bars)  # crop: the black middle alone is left
     assert torch.equal(held, d)
     stretched = program(layer(strength=0.6, fit="stretch", mask=sent(bars)))
-    share = stretched.prepare(canvas(gaussian(1, 4, 6, 8, seed=1))).tracks[0].share
-    assert share is not None and share[..., 0].min() > 0.9 and share[..., 4].max() < 0.1
+    share = stretched.prepare(canvas(gaussian(1, 4, 6, 8, seed=1))).shares[1:]
+    assert share[..., 0].min() > 0.9 and share[..., 4].max() < 0.1
