@@ -449,7 +449,7 @@
 
         number(slot) {
             const { low, high, whole, default: usual, label, help = "" } = slot.field;
-            const text = el("input.pxl-text", { type: "number", id: slot.id, value: slot.get(), title: help,
+            const text = el("input.pxl-text", { type: "number", id: slot.id, value: slot.get() ?? "", title: help,
                 step: whole ? 1 : "any" });
             const ranged = low !== undefined && high !== undefined && high < 1e6;
             const width = high - low;
@@ -469,6 +469,7 @@
                 slot.set(value);  // a wrong one is kept as written: the server says the same
             };
             text.oninput = () => {
+                if (text.value === "" && usual === null) return void (slot.say(""), slot.set(undefined));
                 const value = text.value === "" ? usual : Number(text.value);
                 aim(value);
                 commit(value);
@@ -478,7 +479,7 @@
                 slider.style.setProperty("--pxl-filled", `${slider.value * 100}%`);
                 commit(Number(text.value));
             };
-            if (ranged) aim(slot.get());
+            if (ranged) aim(slot.get() ?? low);
             return el("div.pxl-line", {}, text, slider);
         },
 
@@ -1075,18 +1076,22 @@
             { type: "text", placeholder: "Name", "aria-label": "Name of the preset", maxLength: 80 });
         const path = (preset) => `presets/${encodeURIComponent(preset)}`;
         let names = [];
+        let builtIn = [];
 
         function show() {
             const typed = name.value.trim();
-            load.disabled = remove.disabled = !list.value;
+            load.disabled = !list.value;
+            remove.disabled = !list.value || builtIn.includes(list.value);
             save.disabled = !typed;
-            save.textContent = names.includes(typed) ? "Replace" : "Save";
+            save.textContent = names.includes(typed) && !builtIn.includes(typed) ? "Replace" : "Save";
         }
 
         async function fetchNames(chosen = list.value) {
-            names = (await askJSON(panel, "presets")).presets;
+            ({ presets: names, built_in: builtIn = [] } = await askJSON(panel, "presets"));
+            const group = (label, some) => el("optgroup", { label, hidden: !some.length },
+                ...some.map((each) => el("option", { value: each }, each)));
             list.replaceChildren(el("option", { value: "" }, names.length ? "Presets" : "No presets yet"),
-                ...names.map((each) => el("option", { value: each }, each)));
+                group("Yours", names.filter((each) => !builtIn.includes(each))), group("Come with pxl", builtIn));
             list.value = names.includes(chosen) ? chosen : "";
             show();
         }

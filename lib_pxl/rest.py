@@ -22,8 +22,8 @@ from lib_pxl.film.answer import Answer
 from lib_pxl.hosts.base import Host
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES, Job
+from lib_pxl.store.animations import open_animation
 from lib_pxl.store.maps import MAX_BYTES
-from lib_pxl.store.pictures import open_still
 
 MAX_JSON = 32 * 2**20
 _RAW = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
@@ -85,7 +85,7 @@ def _add_reading(routes: APIRouter, desk: Desk, host: Host) -> None:
         except ProgramError as problem:
             told = {"field": problem.field, "got": shown(problem.got), "wanted": problem.wanted}
             return {"ok": False, "error": str(problem), **told}
-        return {"ok": True, "program": json.loads((job.format() if whole else job.control.program.format()) or "{}")}
+        return {"ok": True, "program": json.loads(job.format() or "{}") if whole else job.control.format()}
 
 
 def _add_film(routes: APIRouter, desk: Desk, host: Host) -> None:
@@ -101,13 +101,13 @@ def _add_film(routes: APIRouter, desk: Desk, host: Host) -> None:
 
 
 def _add_maps(routes: APIRouter, desk: Desk) -> None:
-    @routes.post("/maps", summary="Keep a picture; its bytes are the body", openapi_extra=_RAW)
+    @routes.post("/maps", summary="Keep a picture or an animation; its bytes are the body", openapi_extra=_RAW)
     async def put(request: Request) -> dict[str, Any]:
         data = await _body(request, MAX_BYTES)
         with _Told():
             name = await run_in_threadpool(desk.maps.put, data)
-            width, height = (await run_in_threadpool(open_still, data)).size
-        return {"map": f"map:{name}", "width": width, "height": height}
+            frames, (width, height) = await run_in_threadpool(_measured, data)
+        return {"map": f"map:{name}", "frames": frames, "width": width, "height": height}
 
     @routes.get("/maps/{name}", summary="A kept picture's bytes", response_class=Response)
     def get(name: str) -> Response:
@@ -120,7 +120,7 @@ def _add_presets(routes: APIRouter, desk: Desk, host: Host) -> None:
     @routes.get("/presets", summary="The names of all presets")
     def names() -> dict[str, Any]:
         with _Told(503):
-            return {"presets": desk.presets.names()}
+            return {"presets": desk.presets.names(), "built_in": desk.presets.built_in()}
 
     @routes.get("/presets/{name:path}", summary="A preset's program")
     def load(name: str) -> Any:
@@ -163,6 +163,11 @@ def _add_formed(routes: APIRouter, desk: Desk) -> None:
     def film(tab: str) -> Response:
         with _Told(404):
             return Response(desk.film(tab).animation(), media_type="image/gif", headers=fresh)
+
+
+def _measured(data: bytes) -> tuple[int, tuple[int, int]]:
+    film = open_animation(data)
+    return film.count, next(film.frames([0])).size
 
 
 class _Told:

@@ -67,6 +67,14 @@ SCHEMA: dict[str, Any] = {
     "control": [
         {"name": "trace", "kind": "flag", "label": "How did it form?", "help": "", "default": False},
         {"name": "input", "kind": "frames", "label": "Input", "help": "", "default": None, "tab": "img2img"},
+        {
+            "name": "animation",
+            "kind": "group",
+            "label": "Animation",
+            "default": None,
+            "tab": None,
+            "fields": [{"name": "fps", "kind": "number", "label": "Rate", "default": None, "low": 0.1, "high": 60}],
+        },
     ],
     "fields": [
         {
@@ -198,18 +206,21 @@ class Server:
 
     def _presets(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
         if not name:
-            return self._say({"presets": sorted(self.presets)})
+            return self._say({"presets": ["Aurora", *sorted(self.presets)], "built_in": ["Aurora"]})
         if method == "PUT":
             self.presets[name] = json.loads(body)
         elif method == "DELETE":
             del self.presets[name]
-        return self._say(self.presets.get(name, {"ok": True}))
+        return self._say(self.presets.get(name, {"layers": []} if name == "Aurora" else {"ok": True}))
 
     def _film(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
         self.films.append(json.loads(body))
         url = f"data:image/png;base64,{base64.b64encode(picture('navy', (96, 12))).decode()}"
         layers = self.films[-1]["program"]["layers"]
-        rows = [{"problem": HOSTILE} if layer.get("map") == "luma" else {"image": url, "strength": [0.5] * 8} for layer in layers]
+        rows = [
+            {"problem": HOSTILE} if layer.get("map") == "luma" else {"image": url, "strength": [0.5] * 8}
+            for layer in layers
+        ]
         return self._say({"progress": [0, 1], "layers": rows})
 
     def _formed(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
@@ -853,7 +864,7 @@ def test_presets_are_saved_loaded_and_deleted_with_a_way_back(editor: Editor) ->
     expect(editor.root.get_by_label("Preset", exact=True)).to_have_value("")
     assert editor.server.presets == {}
     editor.button("Undo").click()
-    expect(editor.root.get_by_label("Preset", exact=True).locator("option")).to_have_count(2)
+    expect(editor.root.get_by_label("Preset", exact=True).locator("option")).to_have_count(3)
     editor.button("Save as…").click()
     editor.page.keyboard.type("soft / hart")
     expect(editor.button("Replace")).to_be_visible()
@@ -1050,6 +1061,12 @@ def test_what_belongs_to_the_whole_job_is_written_beside_the_layers(editor: Edit
     editor.add()
     editor.serve('{"control":{"layers":[]}}')
     expect(editor.root.locator('[data-name="trace"]').get_by_role("switch")).not_to_be_checked()
+    editor.root.locator('[data-name="animation"]').get_by_role("switch").click()
+    rate = editor.root.locator('[data-name="fps"]').get_by_role("spinbutton")
+    rate.fill("24")
+    assert editor.job()["control"]["animation"] == {"fps": 24}
+    rate.fill("")
+    assert editor.job()["control"]["animation"] == {}
     other = Editor(editor.page, editor.server, "img2img")
     other.root.get_by_text("Animation and steps").click()
     expect(other.root.locator('[data-name="input"]')).to_be_visible()
@@ -1082,3 +1099,15 @@ def test_a_traced_job_shows_how_it_formed(editor: Editor) -> None:
     expect(editor.root.get_by_role("link", name="Save GIF")).to_have_attribute("download", "pxl-formed.gif")
     editor.root.locator(".pxl-formed").get_by_role("button", name="Close").click()
     expect(editor.root.locator(".pxl-formed")).to_be_hidden()
+
+
+def test_what_comes_with_pxl_can_be_loaded_and_not_deleted(editor: Editor) -> None:
+    editor.add()
+    names = editor.root.get_by_label("Preset", exact=True)
+    expect(names.locator("optgroup[label='Come with pxl'] option")).to_have_text("Aurora")
+    names.select_option("Aurora")
+    expect(editor.button("Delete")).to_be_disabled()
+    editor.button("Load").click()
+    expect(editor.cards).to_have_count(0)
+    editor.button("Undo").click()
+    expect(editor.cards).to_have_count(1)

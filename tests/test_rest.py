@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib_pxl import __version__
+from lib_pxl.control.preset import PRESETS
+from lib_pxl.control.program import Program
 from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.rest import router
 
@@ -54,10 +56,29 @@ def test_health_says_what_and_where(client: TestClient) -> None:
 
 def test_a_map_comes_back_as_it_went(client: TestClient, picture: bytes) -> None:
     told = client.post("/pxl/v1/maps", content=picture).json()
-    assert (told["width"], told["height"]) == (3, 2)
+    assert (told["width"], told["height"], told["frames"]) == (3, 2, 1)
     back = client.get("/pxl/v1/maps/" + told["map"].removeprefix("map:"))
     assert back.content == picture and back.headers["content-type"] == "image/png"
     assert client.post("/pxl/v1/maps", content=picture).json() == told
+
+
+@pytest.mark.parametrize(("kind", "media"), [("GIF", "image/gif"), ("PNG", "image/png"), ("WEBP", "image/webp")])
+def test_a_moving_map_tells_its_frames(client: TestClient, kind: str, media: str) -> None:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (6, 4), (80 * i, 9, 200)) for i in range(3)]
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], duration=40)
+    told = client.post("/pxl/v1/maps", content=file.getvalue()).json()
+    assert (told["width"], told["height"], told["frames"]) == (6, 4, 3)
+    back = client.get("/pxl/v1/maps/" + told["map"].removeprefix("map:"))
+    assert back.content == file.getvalue() and back.headers["content-type"] == media
+
+
+def test_a_job_with_an_animation_can_be_checked(client: TestClient) -> None:
+    control = {"layers": [], "input": "map:" + "0" * 32, "animation": {"format": "webp", "fps": 8.0}}
+    for sent, wanted in ((control, control), ({"control": control}, {"control": {"enabled": True, **control}})):
+        assert client.post("/pxl/v1/program/check", json=sent).json() == {"ok": True, "program": wanted}
+    told = client.post("/pxl/v1/program/check", json={"control": {"animation": {"fps": 99}}}).json()
+    assert (told["ok"], told["field"]) == (False, "control.animation.fps")
 
 
 @pytest.mark.parametrize("body", [b"", b"nothing", b"\x89PNG\r\n\x1a\n", b"<svg/>"])
@@ -119,7 +140,7 @@ def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient, picture: byt
     kept = client.post("/pxl/v1/maps", content=picture).json()["map"]
     sent, wanted = ({"layers": [{"source": {"kind": "image", "image": image}}]} for image in (encoded(picture), kept))
     assert client.put("/pxl/v1/presets/Mine", json=sent).status_code == 200
-    assert client.get("/pxl/v1/presets").json() == {"presets": ["Mine"]}
+    assert client.get("/pxl/v1/presets").json() == {"presets": [*PRESETS, "Mine"], "built_in": [*PRESETS]}
     assert client.get("/pxl/v1/presets/Mine").json() == wanted, "its picture lies among the maps, not in the preset"
     assert client.put("/pxl/v1/presets/a%2Fb%20c", json={"layers": []}).status_code == 200
     assert client.get("/pxl/v1/presets/a%2Fb%20c").json() == {"layers": []}
@@ -130,6 +151,9 @@ def test_a_preset_is_saved_loaded_and_forgotten(client: TestClient, picture: byt
     assert client.put("/pxl/v1/presets/Big", content=(b" " * 2**20 for _ in range(64))).status_code == 413
     assert client.delete("/pxl/v1/presets/Mine").status_code == 200
     assert client.delete("/pxl/v1/presets/Mine").status_code == 404
+    first = next(iter(PRESETS))
+    assert Program.parse(client.get(f"/pxl/v1/presets/{first}").json()) == PRESETS[first].program
+    assert client.delete(f"/pxl/v1/presets/{first}").status_code == 404
 
 
 def encoded(picture: bytes) -> str:

@@ -128,7 +128,9 @@ def shoot(layer: Layer, i: int, shot: Shot, canvas: Canvas) -> Row:
         weight = (shown > 0).float()  # the strength is in the way that they go
     else:
         if layer.mode == "start":
-            shown = shown * (few.steps == 0)
+            shown = shown * (shot.places == 0)
+        if layer.map == "depth" and layer.map not in canvas.annotators:
+            raise PxlError(f"layer {i + 1} follows the depth, which a host finds only when it generates")
         with staged(layer, canvas, few, shown, where) as stage:
             look = LOOKS.get(layer.mode, _whole)
             looked = torch.stack([look(each, layer, shot, canvas) for each in stage.frames.pixels()])

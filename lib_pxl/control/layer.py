@@ -29,11 +29,11 @@ class GroupKnob(Knob):
         """What the panel draws."""
         return "group"
 
-    def parse(self, value: Any, where: str) -> Group | None:
+    def parse(self, value: Any, where: str) -> Any:
         """The dictionary with every key set."""
         return None if value is None else parse_group(self.knobs or {}, value, where)
 
-    def format(self, value: Group | None) -> Any:
+    def format(self, value: Any) -> Any:
         """The dictionary without what is as usual."""
         return None if value is None else format_group(self.knobs or {}, value)
 

@@ -8,14 +8,16 @@ tables; the plan reads all tables at once.
 from __future__ import annotations
 
 from lib_pxl.control.color import color, texture
+from lib_pxl.control.edges import edges
+from lib_pxl.control.layout import layout
 from lib_pxl.control.start import start
 from lib_pxl.control.warp import warp
 from lib_pxl.knobs import Choice
 
 MODES = {
     "color": Choice("Colour", "pull towards the map's own colours and shapes", color),
-    "layout": Choice("Layout", "follow the map's structure and leave the colours free"),
-    "edges": Choice("Edges", "grow edges where the map has them"),
+    "layout": Choice("Layout", "follow the map's structure and leave the colours free", layout),
+    "edges": Choice("Edges", "grow edges where the map has them", edges),
     "texture": Choice("Texture", "add the map's fine detail", texture),
     "warp": Choice("Warp", "displace the picture, and come to rest", warp),
     "start": Choice("Start", "the map as the ground the picture starts from, in its first noise", start),

@@ -289,7 +289,7 @@ def staged(layer: Layer, canvas: Canvas, schedule: Schedule, strength: Tensor, w
     with _naming(f"{where}.source.{next(iter(knobs), 'kind')}"):
         motion = layer.motion or parse_group(MOTION, {}, where)
         frames = choice.build(layer.source, Look(layer.map, layer.fit, canvas), schedule)
-        yield Stage(frames, strength, schedule, canvas, motion, where)
+        yield Stage(frames, strength, schedule, canvas, motion, layer.map, where)
 
 
 def share_of(layer: Layer, canvas: Canvas, schedule: Schedule, where: str) -> Tensor | None:

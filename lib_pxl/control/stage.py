@@ -26,6 +26,7 @@ class Stage:
     schedule: Schedule
     canvas: Canvas
     motion: Mapping[str, Any]
+    map: str  # what of the frames is seen
     where: str  # the layer's name in errors
 
     def latents(self) -> Tensor:

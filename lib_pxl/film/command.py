@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ EXAMPLE = """examples:
   echo '{"layers": [{"source": {"kind": "noise"}}]}' | python -m lib_pxl film - -o strip.webp"""
 FORMATS = {".png": "PNG", ".webp": "WEBP", ".gif": "GIF"}
 MOVING = ".gif"
-CELL, LARGE = 128, 256  # a cell's longer side, in a strip and in a GIF
+CELL, LARGE = 128, 192  # a cell's longer side, in a strip and in a GIF
 _LASTS = 4000  # milliseconds of a GIF
 _BRIEFEST = 60
 _AT_THE_END = 1500
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "frame for each step")  # fmt: skip
     parser.add_argument("--size", metavar="WIDTHxHEIGHT", help="of the picture; default: what the PNG says, or 512x512")
     parser.add_argument("--steps", type=int, help="sampling steps; default: what the PNG says, or 20")
-    parser.add_argument("--columns", type=int, help="cells in each row; default 8")
+    parser.add_argument("--columns", type=int, help="cells in each row of a strip; default 8")
     parser.add_argument("--seed", type=int, help="the picture's seed; default: what the PNG says, or 1")
     parser.add_argument("--hires", action="store_true", help="show the hires pass")
     parser.add_argument("--data-dir", type=Path, help="where the maps that are named map:HASH are kept")
@@ -68,9 +69,10 @@ def _draw(given: argparse.Namespace) -> None:
     layers, shot = layers_of(data), _shot(given, told)
     canvas = shot.canvas(maps=Maps(data_folder(given.data_dir) / "maps").path)
     rows = list(film(layers, shot, canvas))
-    moving = given.out.suffix.lower() == MOVING
-    sheet = Sheet(layers, rows, shot, 1 if moving else len(shot.progress))
-    _save([sheet.draw(step) for step in range(len(shot.progress) if moving else 1)], given.out)
+    moving, columns = given.out.suffix.lower() == MOVING, len(shot.progress)
+    sheet = Sheet(layers, rows, shot, 1 if moving else columns)
+    pictures = map(sheet.draw, range(columns if moving else 1))  # one at a time: there may be many, and they are large
+    _save(next(pictures), given.out, pictures, columns)
 
 
 def _shot(given: argparse.Namespace, told: dict[str, Any]) -> Shot:
@@ -88,13 +90,12 @@ def _shot(given: argparse.Namespace, told: dict[str, Any]) -> Shot:
     return replace(shot, columns=shot.steps, side=LARGE) if given.out.suffix.lower() == MOVING else shot
 
 
-def _save(pictures: list[Image.Image], path: Path) -> None:
-    """All of the file, or an error in words."""
-    first, *rest = pictures
+def _save(first: Image.Image, path: Path, rest: Iterator[Image.Image], count: int) -> None:
+    """A picture, or as many as there are frames in a GIF, or an error in words."""
     how: dict[str, Any] = {"quality": 92, "method": 4} if path.suffix.lower() == ".webp" else {}
     if path.suffix.lower() == MOVING:
-        each = max(_BRIEFEST, _LASTS // len(pictures))
-        how = {"save_all": True, "append_images": rest, "loop": 0, "duration": [each] * len(rest) + [_AT_THE_END]}
+        each = [max(_BRIEFEST, _LASTS // count)] * (count - 1)
+        how = {"save_all": True, "append_images": rest, "loop": 0, "duration": [*each, _AT_THE_END]}
     try:
         first.save(path, FORMATS[path.suffix.lower()], **how)
     except OSError as problem:

@@ -19,7 +19,7 @@ from lib_pxl.control.layer import KNOBS, Layer
 from lib_pxl.control.mode import MODES
 from lib_pxl.control.warp import MOTION
 from lib_pxl.errors import ProgramError, Words
-from lib_pxl.hosts.job import Control, Job
+from lib_pxl.hosts.job import Job
 from lib_pxl.store.presets import Presets
 
 Rule = Callable[[Job, str], Job]
@@ -44,7 +44,7 @@ def axes(presets: Callable[[], Presets]) -> dict[str, Axis]:
     """Every axis by its name in the grid."""
 
     def preset(job: Job, value: str) -> Job:
-        return replace(job, control=Control(True, Program.parse(presets().load(value)), job.control.trace))
+        return replace(job, control=replace(job.control, enabled=True, program=Program.parse(presets().load(value))))
 
     return {  # in the order in which they act: a preset first, then what changes it; a cover may make a gate
         "[pxl] Preset": Axis(preset, lambda: presets().names()),

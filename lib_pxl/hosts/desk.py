@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from lib_pxl.control import preset
 from lib_pxl.errors import StoreError, Words
 from lib_pxl.hosts.annotation import Annotations
 from lib_pxl.hosts.film import Film
@@ -44,8 +45,8 @@ class Desk:
 
     @cached_property
     def presets(self) -> Presets:
-        """Saved programs."""
-        return Presets(Database(self.data / "pxl.sqlite"))
+        """Saved programs, and those that come with pxl."""
+        return Presets(Database(self.data / "pxl.sqlite"), preset.built_in())
 
     def finish(self, tab: str, problem: str | None) -> None:
         """Remember how a tab's job ended."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from torch import Tensor
 
 from lib_pxl.control import Region
 from lib_pxl.errors import HostError
+from lib_pxl.errors import Words as Sentence
 from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.base import Guest, Pass, Vae
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.feed import Feed
+from lib_pxl.hosts.job import Control
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 from lib_pxl.hosts.sampler import Levels, scheduler_class, watched
@@ -44,6 +47,10 @@ class Made:
     latents: Tensor  # (B, C, H, W) of the last pass
     problem: str | None
     interrupted: bool
+    control: Control = field(default_factory=Control)
+    feed: Feed | None = None
+    animation: Path | None = None
+    trouble: str | None = None  # why there is none
 
 
 class DiffusersHost:
@@ -161,22 +168,48 @@ class DiffusersHost:
         """The pictures of one request; `stop`, once set, ends it after the step under way."""
         told: dict[str, str] = {}
         run = Run(self, self.desk, lambda sentence: told.update({ERROR_KEY: sentence}))
+        stop = stop or threading.Event()
         with self._busy:
             try:
                 request = request.checked(self.factor)
-                run.start(job)
+                run.start(job, redraws=request.kind == "img2img")
                 run.guests += self.guests if run.problem is None else []
-                sitting = Sitting(self, request, run, on_step, stop or threading.Event())
-                pictures = sitting.draw()
+                sittings = self._sittings(request, run, on_step, stop)
             finally:
+                if run.feed is not None:
+                    run.feed.close()
                 self.forget()
                 self.desk.keep(tab or request.kind, run.film())
                 self.desk.finish(tab or request.kind, run.problem)
+        pictures = [each for sitting in sittings for each in sitting.pictures]
+        seeds = [seed for sitting in sittings for seed in sitting.request.seeds]
+        latents = torch.cat([sitting.latents for sitting in sittings])
         self.desk.previous = pictures[-1] if pictures else self.desk.previous
         if run.text and run.problem is None:
             told = {KEY: run.text}
-        texts = [request.infotext(seed, self.model, told) for seed in request.seeds]
-        return Made(pictures, texts, request.seeds, sitting.latents, run.problem, sitting.stop.is_set())
+        texts = [request.infotext(seed, self.model, told) for seed in seeds]
+        return Made(pictures, texts, seeds, latents, run.problem, stop.is_set(), run.control, run.feed)
+
+    def _sittings(self, request: Request, run: Run, on_step: OnStep | None, stop: threading.Event) -> list[Sitting]:
+        """Batch after batch: one, or as many as the frames of an animation need."""
+        if run.feed is not None and request.mask is not None and request.padding is not None:
+            # diffusers crops one picture alone
+            request = replace(request, batch=1)
+        count = run.batches(request.batch)
+        done: list[Sitting] = []
+        for number in range(count):
+            first = number * request.batch
+            frames = run.frames(first, request.batch)
+            if frames is None and request.image is None and request.redraw:
+                got = Sentence(run.problem or "none")
+                raise HostError("picture to start from", got=got, wanted="one, or an animation as the job's input")
+            asked = replace(request, seed=request.seed + first)
+            batch = Batch(number + 1, count, first, frames)
+            done.append(Sitting(self, asked, run, on_step, stop, batch))
+            done[-1].draw()
+            if stop.is_set():
+                break
+        return done
 
     def _encoders(self) -> dict[str, tuple[str, Any, Any]]:
         """By its letter, each encoder with its tokenizer and that one's name among the parts."""
@@ -189,43 +222,66 @@ class DiffusersHost:
         return found
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Which batch of how many, the place of its first image in the job, and the frames that it starts from."""
+
+    number: int
+    count: int
+    first: int
+    frames: list[Image.Image] | None
+
+
 class Sitting:
-    """One request under way: its passes, one after the other."""
+    """One batch of a request under way: its passes, one after the other."""
 
     def __init__(
-        self, host: DiffusersHost, request: Request, run: Run, on_step: OnStep | None, stop: threading.Event
+        self,
+        host: DiffusersHost,
+        request: Request,
+        run: Run,
+        on_step: OnStep | None,
+        stop: threading.Event,
+        batch: Batch,
     ) -> None:
-        self.host, self.request, self.run, self.on_step, self.stop = host, request, run, on_step, stop
+        self.host, self.request, self.run, self.stop, self.batch = host, request, run, stop, batch
+        self.on_step: OnStep | None = None
+        if on_step is not None:
+            self.on_step = lambda step: on_step(replace(step, batch=batch.number, batches=batch.count))
+        self.starts = batch.frames or ([] if request.image is None else [request.image] * request.batch)
         self.latents = torch.zeros(0)
+        self.pictures: list[Image.Image] = []
         # One for each picture, on the CPU, so that neither the batch nor the device changes a picture.
         self.generators = [torch.Generator("cpu").manual_seed(seed) for seed in request.seeds]
 
-    def draw(self) -> list[Image.Image]:
-        """The finished pictures."""
+    def draw(self) -> None:
+        """Make the pictures."""
         asked, size = self.request, (self.request.width, self.request.height)
-        if asked.image is None:
+        if not self.starts:
             pictures = self._sample("txt2img", "txt2img", size, asked.steps, {})
         elif asked.mask is None:
-            picture = ImageOps.fit(asked.image.convert("RGB"), size, Image.Resampling.LANCZOS)
-            pictures = self._sample("img2img", "img2img", size, asked.steps, {"image": [picture] * asked.batch})
+            fitted = [ImageOps.fit(each.convert("RGB"), size, Image.Resampling.LANCZOS) for each in self.starts]
+            pictures = self._sample("img2img", "img2img", size, asked.steps, {"image": fitted})
         else:
             pictures = self._sample("img2img", "inpaint", size, asked.steps, self._masked(size))
+        self.pictures = pictures
         if asked.hires <= 1 or self.stop.is_set():
-            return pictures
+            return
         step = self.host.factor
         larger = (round(size[0] * asked.hires / step) * step, round(size[1] * asked.hires / step) * step)
         side = (larger[1] // step, larger[0] // step)
         start = torch.nn.functional.interpolate(self.latents.float(), side, mode="bicubic").to(self.latents.dtype)
-        return self._sample("hires", "img2img", larger, asked.hires_steps or asked.steps, {"image": start})
+        self.pictures = self._sample("hires", "img2img", larger, asked.hires_steps or asked.steps, {"image": start})
 
     def _masked(self, size: Size) -> dict[str, Any]:
-        asked = self.request
-        assert asked.image is not None and asked.mask is not None
-        picture, mask = asked.image.convert("RGB"), ImageOps.fit(asked.mask.convert("L"), asked.image.size)
+        asked, first = self.request, self.starts[0]
+        assert asked.mask is not None
+        mask = ImageOps.fit(asked.mask.convert("L"), first.size)
         if asked.padding is not None:
-            return {"image": picture, "mask_image": mask, "padding_mask_crop": asked.padding}
-        fitted = [ImageOps.fit(each, size, Image.Resampling.LANCZOS) for each in (picture, mask)]
-        return {"image": [fitted[0]] * asked.batch, "mask_image": fitted[1]}
+            return {"image": first.convert("RGB"), "mask_image": mask, "padding_mask_crop": asked.padding}
+        pictures = (each.convert("RGB") for each in self.starts)
+        *fitted, mask = [ImageOps.fit(each, size, Image.Resampling.LANCZOS) for each in (*pictures, mask)]
+        return {"image": fitted, "mask_image": mask}
 
     def _sample(self, kind: str, task: str, size: Size, steps: int, given: dict[str, Any]) -> list[Image.Image]:
         asked, host, device = self.request, self.host, self.host.device
@@ -239,7 +295,7 @@ class Sitting:
 
         def stage(levels: Levels) -> Pass:
             mask, region = _mask(pipe, size, host.factor, given)
-            return Pass(kind, shape, levels.schedule, asked.seeds, device, dtype, mask, region)
+            return Pass(kind, shape, levels.schedule, asked.seeds, device, dtype, mask, region, self.batch.first)
 
         watch.begin(scheduler, calls, asked.batch, stage)
         pipe.register_modules(**host.tokenizers)

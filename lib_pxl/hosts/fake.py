@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
+from lib_pxl.control.map import pixels
 from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.base import Guest, Pass, Vae
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.feed import assemble
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
 FACTOR = 8
@@ -28,11 +31,12 @@ _LEAST = 1e-6  # a sigma whose square float32 still holds apart from nothing
 
 @dataclass
 class Picture:
-    """What one job made: latents (B, 4, H, W) of its last pass, and its infotext."""
+    """What one job made: latents (B, 4, H, W) of each batch's last pass, its infotext, and an animation of them."""
 
     latents: Tensor
     infotext: dict[str, str]
     calls: int = 0
+    animation: Path | None = None
 
 
 @dataclass
@@ -84,28 +88,45 @@ class FakeHost:
         mask: Tensor | None = None,
         hires: float = 0,
         stop_after: int | None = None,
+        image: Image.Image | None = None,
+        batches: int = 1,
     ) -> Picture:
-        """One job of one batch; `hires` is the second pass's scale, `stop_after` a user who interrupts."""
+        """One job; `seeds` are the first batch's, `hires` the second pass's scale, `stop_after` a user's interrupt."""
         infotext: dict[str, str] = {}
         run = Run(self, self.desk, lambda sentence: infotext.update({ERROR_KEY: sentence}))
-        run.start(job)
+        run.start(job, redraws=kind == "img2img")
         run.guests += self.guests if run.problem is None else []
-        picture = Picture(torch.zeros(0), infotext)
+        picture, made = Picture(torch.zeros(0), infotext), []
+        shape, half = (len(seeds), 4, size[1], size[0]), sigmas(steps)[steps // 2 :]
         try:
-            shape = (len(seeds), 4, size[1], size[0])
-            x = self._sample(run, picture, kind, shape, sigmas(steps), seeds, sampler, None, mask, stop_after)
-            if hires and stop_after is None:
-                x = torch.nn.functional.interpolate(x, scale_factor=hires, mode="nearest")
-                half = sigmas(steps)[steps // 2 :]
-                x = self._sample(run, picture, "hires", tuple(x.shape), half, seeds, sampler, x, None, None)
+            for first in range(0, run.batches(len(seeds), batches) * len(seeds), len(seeds)):
+                now = tuple(seed + first for seed in seeds)
+                start = _latents(run.frames(first, len(seeds)) or [image] * len(seeds), size)
+                schedule = sigmas(steps) if start is None else half
+                x = self._sample(run, picture, kind, shape, schedule, now, sampler, start, mask, stop_after, first)
+                if hires and stop_after is None:
+                    x = torch.nn.functional.interpolate(x, scale_factor=hires, mode="nearest")
+                    x = self._sample(run, picture, "hires", tuple(x.shape), half, now, sampler, x, None, None, first)
+                made.append(x)
+            self._assemble(run, picture, torch.cat(made))
         finally:
             self.forget()
             self.desk.keep(kind, run.film())
             self.desk.finish(kind, run.problem)
-        picture.latents = x
+        picture.latents = torch.cat(made)
         if run.text and run.problem is None:
             infotext[KEY] = run.text
         return picture
+
+    def _assemble(self, run: Run, picture: Picture, x: Tensor) -> None:
+        if run.control.animation is None or run.problem is not None or len(x) < 2:
+            return
+        with run.stepping_aside():
+            self.data.mkdir(parents=True, exist_ok=True)
+            path = self.data / f"animation.{run.control.animation.format}"
+            grey = [Image.fromarray((each[0].sigmoid() * 255).byte().numpy()) for each in x]
+            assemble(run.control, run.feed, grey, path, run.text)
+            picture.animation = path
 
     def _sample(
         self,
@@ -119,9 +140,10 @@ class FakeHost:
         start: Tensor | None,
         mask: Tensor | None,
         stop_after: int | None,
+        first: int,
     ) -> Tensor:
         noise = torch.stack([torch.randn(shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds])
-        run.begin(Pass(kind, shape, schedule, seeds, noise.device, noise.dtype, mask))
+        run.begin(Pass(kind, shape, schedule, seeds, noise.device, noise.dtype, mask, first=first))
         x = run.noise(noise) * schedule[0] + (0 if start is None else start)
 
         def model(x: Tensor, sigma: Tensor) -> Tensor:
@@ -136,9 +158,15 @@ class FakeHost:
         return x
 
 
-def encode(pixels: Tensor) -> Tensor:
+def _latents(images: Sequence[Image.Image | None], size: tuple[int, int]) -> Tensor | None:
+    whole = (size[0] * FACTOR, size[1] * FACTOR)
+    found = [pixels(each.convert("RGB").resize(whole)) for each in images if each is not None]
+    return encode(torch.stack(found)) if found else None
+
+
+def encode(values: Tensor) -> Tensor:
     """(B, 3, H*8, W*8) in [0, 1] → (B, 4, H, W)."""
-    small = torch.nn.functional.avg_pool2d(pixels * 2 - 1, FACTOR)
+    small = torch.nn.functional.avg_pool2d(values * 2 - 1, FACTOR)
     return torch.einsum("cr,brhw->bchw", _TO_LATENT.to(small), small)
 
 

@@ -15,13 +15,16 @@ from torch import Tensor
 from lib_pxl.hosts.axis import Axis
 from lib_pxl.hosts.base import Host, Pass
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import OFF, Job
+from lib_pxl.hosts.redraw import ANIMATION_KEY, Easel, Redraw, collect, may_start
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
+TOLD = (KEY, ERROR_KEY, ANIMATION_KEY)
 log = logging.getLogger("pxl")
 
 
-class Webui(Host, Protocol):
+class Webui(Host, Easel, Protocol):
     """A host whose jobs are the `p` of A1111's family."""
 
     def stage(self, p: Any, noise: Tensor) -> Pass:
@@ -47,20 +50,54 @@ class Hooks:
 
     def start(self, p: Any, given: Any) -> None:
         """Read the job before anything of it is made."""
-        self.call = p.pxl_run = None
+        self.call = p.pxl_run = p.pxl_redraw = None
         inside = _depth() > 1
         if not inside:  # also what a job that died has left
             self.host.forget()
-        left = {key: value for key, value in p.extra_generation_params.items() if key not in (KEY, ERROR_KEY)}
+        left = {key: value for key, value in p.extra_generation_params.items() if key not in TOLD}
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
         run = Run(self.host, self.desk, lambda sentence: _tell(p, sentence))
         values = getattr(p, "pxl_axis_values", {})
-        run.start(given, (lambda job: self._axis_values(job, values)) if values else None)
+        run.start(given, (lambda job: self._axis_values(job, values)) if values else None, may_start(p) and not inside)
         if run.problem is None and inside and not run.inner:
             return
         p.pxl_run = (id(p), run)
-        if run.text:
+        if run.left_out and hasattr(p, "init_images") and not inside:
+            p.comment("pxl: a script brought its own picture to start from, so the input animation is left out")
+        if run.problem is None and run.feed is not None:
+            self._redraw(p, run, run.feed)
+        if run.text and run.problem is None:
             p.extra_generation_params[KEY] = run.text
+
+    def _redraw(self, p: Any, run: Run, feed: Feed) -> None:
+        with run.stepping_aside():
+            p.pxl_redraw = Redraw(p, feed, self.host)
+            p.pxl_redraw.begin(run.control.whole)
+        if run.problem is not None and p.pxl_redraw is not None:
+            p.pxl_redraw.end()
+            p.pxl_redraw = None
+
+    def before_batch(self, p: Any, number: int) -> None:
+        """Give a later batch its own frames."""
+        run, redraw = _run_of(p), getattr(p, "pxl_redraw", None)
+        if run is not None and redraw is not None:
+            if run.problem is None:
+                with run.stepping_aside():
+                    redraw.batch(number)
+            _revert(p, run)
+
+    def picture(self, p: Any, holder: Any) -> None:
+        """A finished image, which later scripts may still change in its holder."""
+        run = _run_of(p)
+        if run is not None and run.control.animation is not None:
+            run.made.append(holder)
+
+    def collect(self, p: Any, processed: Any) -> None:
+        """All images are made: put them together where that is asked for."""
+        run = _run_of(p)
+        if run is not None and run.problem is None and _depth() == 1:
+            stills = [holder.image for holder in run.made] or processed.images[processed.index_of_first_image :]
+            collect(run, p, self.host, stills, processed)
 
     def before_sampling(self, p: Any, noise: Tensor) -> None:
         """Prepare a pass. Forge calls this twice for hires; the second replaces the first."""
@@ -74,6 +111,7 @@ class Hooks:
                 edited = run.noise(noise)
                 if edited is not noise:
                     noise.copy_(edited)
+        _revert(p, run)
 
     def on_cfg_denoiser(self, params: Any) -> None:
         """Remember sigma and x; swap the conditionings."""
@@ -116,7 +154,9 @@ class Hooks:
             self.host.forget()
             self.desk.previous = next((each for each in reversed(pictures) if isinstance(each, Image.Image)), None)
         if run is not None:
-            p.pxl_run = None
+            if p.pxl_redraw is not None:
+                p.pxl_redraw.end()
+            p.pxl_run = p.pxl_redraw = None
             film, of_page = run.film(), not getattr(p, "is_api", False)
             if film or of_page:
                 self.desk.keep(tab, film)
@@ -143,6 +183,15 @@ def _acting(p: Any) -> Run | None:
     """The job's own run, while there is something to do."""
     run = _run_of(p)
     return run if run is not None and run.active else None
+
+
+def _revert(p: Any, run: Run) -> None:
+    """After a problem, start from the user's own picture again."""
+    redraw = p.pxl_redraw
+    if run.problem is not None and redraw is not None and not redraw.reverted:
+        redraw.reverted = True
+        with run.stepping_aside():
+            redraw.revert()
 
 
 def _tell(p: Any, sentence: str) -> None:

@@ -7,38 +7,110 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lib_pxl.control.layer import GroupKnob
 from lib_pxl.control.program import KNOBS as PROGRAM_KNOBS
 from lib_pxl.control.program import Program, read_json
-from lib_pxl.knobs import Flag, Knob, parse_group
+from lib_pxl.knobs import Choice, Flag, Knob, Text, format_group, parse_group
 
+USUAL = 12  # frames a second
 OFF = '{"control":{"enabled":false}}'  # what pasting a picture made without pxl means to the panel
 
 
 @dataclass(frozen=True)
-class Control:
-    """The control switch and its program, and whether its steps are kept to be looked at."""
+class Assembly:
+    """How a job's pictures become one animation; `fps` None keeps the input's own times."""
 
-    enabled: bool = False
-    program: Program = field(default_factory=Program)
-    trace: bool = False
+    format: str = "gif"
+    fps: float | None = None
+    bounce: bool = False
 
 
 @dataclass(frozen=True)
-class ControlKnob(Knob):
+class Control:
+    """The control switch, its program, animations in and out, and whether the steps are kept to be looked at."""
+
+    enabled: bool = False
+    program: Program = field(default_factory=Program)
+    input: str | None = None
+    whole: bool = True
+    animation: Assembly | None = None
+    trace: bool = False
+
+    @property
+    def makes(self) -> bool:
+        """True where the job's pictures are others than without."""
+        return bool(self.program.layers or self.input or self.animation)
+
+    def format(self) -> dict[str, Any]:
+        """The shortest dictionary that parses to this again, but for the switch."""
+        program: dict[str, Any] = json.loads(self.program.format())
+        return program | format_group(BESIDE, vars(self))
+
+
+@dataclass(frozen=True)
+class AssemblyKnob(GroupKnob):
+    """An animation of the pictures, or none."""
+
+    def parse(self, value: Any, where: str) -> Assembly | None:
+        """How it is put together."""
+        values = super().parse(value, where)
+        return None if values is None else Assembly(**values)
+
+    def format(self, value: Assembly | None) -> dict[str, Any] | None:
+        """What is not as usual; the format always."""
+        return None if value is None else {"format": value.format} | format_group(ASSEMBLY, vars(value))
+
+
+@dataclass(frozen=True)
+class Rate(Knob):
+    """Frames a second; None leaves it to the animation that goes in."""
+
+    def parse(self, value: Any, where: str) -> float | None:
+        """A number in range, or None."""
+        return None if value is None else float(super().parse(value, where))
+
+
+@dataclass(frozen=True)
+class ControlKnob(GroupKnob):
     """A program with its switch; without the switch it counts as on when there is something to do."""
 
     def parse(self, value: Any, where: str) -> Control:
         """The program, and whether it is used."""
-        values = parse_group({"enabled": ENABLED, **PROGRAM_KNOBS, "trace": TRACE}, value, where)
-        enabled, trace = values.pop("enabled"), values.pop("trace")
-        program = Program(**values)
-        return Control(enabled if "enabled" in value else bool(program.layers) or trace, program, trace)
+        values = parse_group(CONTROL, value, where)
+        program = Program(**{name: values.pop(name) for name in PROGRAM_KNOBS})
+        control = Control(program=program, **values)
+        return control if "enabled" in value else replace(control, enabled=control.makes or control.trace)
 
 
 ENABLED = Flag("enabled", "On", "whether the layers act")
-TRACE = Flag("trace", "How did it form?", "keep a small picture of every step, to look at afterwards")
+ASSEMBLY: dict[str, Knob] = {
+    "format": Knob(
+        "format",
+        "Format",
+        "which kind of file",
+        "gif",
+        choices={
+            "gif": Choice("GIF", "plays everywhere, in 256 colours a frame", "gif"),
+            "webp": Choice("WebP", "small, in all colours", "webp"),
+            "apng": Choice("APNG", "exact, and large", "apng"),
+        },
+    ),
+    "fps": Rate("fps", "Frames a second", f"none keeps the input's own times, or takes {USUAL}", None, 0.1, 60),
+    "bounce": Flag("bounce", "Bounce", "play it forwards, then backwards"),
+}
+BESIDE: dict[str, Knob] = {
+    "input": Text("input", "Input", "an animation: a path, base64 or map:HASH of a GIF, APNG, WebP, MP4 or folder",
+                  draws="frames"),
+    "whole": Flag("whole", "Every frame once", "as many batches as the input's frames need", True),
+    "animation": AssemblyKnob("animation", "Animation", "put the job's pictures together as a GIF, WebP or APNG",
+                              knobs=ASSEMBLY),
+    "trace": Flag("trace", "How did it form?", "keep a small picture of every step, to look at afterwards"),
+}  # fmt: skip
+CONTROL = {"enabled": ENABLED, **PROGRAM_KNOBS, **BESIDE}
 SWITCHES: dict[str, Knob] = {
-    "control": ControlKnob("control", "Control", "maps blended into the picture while it forms", Control()),
+    "control": ControlKnob(
+        "control", "Control", "maps blended into the picture while it forms", Control(), knobs=CONTROL
+    ),
     "nokens": Flag("nokens", "Nokens", "bred words, as <noken:NAME> in the prompt", True),
     "record": Flag("record", "Record", "keep each finished picture's prompt for your own rankings", False),
 }
@@ -72,9 +144,7 @@ class Job:
         """The shortest JSON that parses to this job again; empty text for the default."""
         data: dict[str, Any] = {}
         if self.control != Control():
-            data["control"] = {"enabled": self.control.enabled, **json.loads(self.control.program.format())}
-            if self.control.trace:
-                data["control"]["trace"] = True
+            data["control"] = {"enabled": self.control.enabled, **self.control.format()}
         for name in ("nokens", "record"):
             if getattr(self, name) != SWITCHES[name].default:
                 data[name] = getattr(self, name)

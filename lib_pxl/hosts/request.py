@@ -50,6 +50,7 @@ class Request:
     height: int = KNOBS["height"].default
     batch: int = KNOBS["batch"].default
     image: Image.Image | None = None  # what to start from
+    redraw: bool = False  # start from the job's animation, and have no picture for when that fails
     mask: Image.Image | None = None  # white where it may change
     padding: int | None = None  # "Only masked": pixels around the mask that are redrawn with it
     denoise: float = KNOBS["denoise"].default
@@ -63,11 +64,11 @@ class Request:
             if values[name] % factor:
                 raise ProgramError(name, got=values[name], wanted=f"a multiple of {factor}")
         fewest = min(self.steps, self.hires_steps or self.steps if self.hires > 1 else self.steps)
-        if (self.image is not None or self.hires > 1) and int(fewest * self.denoise) < 1:
+        if (self.kind == "img2img" or self.hires > 1) and int(fewest * self.denoise) < 1:
             raise HostError(
                 "denoising strength", got=self.denoise, wanted=f"at least {1 / fewest:.2g} at {fewest} steps"
             )
-        if self.mask is not None and self.image is None:
+        if self.mask is not None and self.kind == "txt2img":
             raise HostError("mask", got="no picture", wanted="a picture that the mask belongs to")
         if values["seed"] < 0:
             values["seed"] = secrets.randbelow(LARGEST_SEED - values["batch"])
@@ -76,7 +77,7 @@ class Request:
     @property
     def kind(self) -> str:
         """The kind of the first pass."""
-        return "txt2img" if self.image is None else "img2img"
+        return "txt2img" if self.image is None and not self.redraw else "img2img"
 
     @property
     def seeds(self) -> list[int]:
@@ -87,7 +88,7 @@ class Request:
         """What is written into the picture made with this seed; `told` is pxl's own part."""
         settings = {"Steps": str(self.steps), "Sampler": self.sampler, "CFG scale": f"{self.cfg:g}", "Seed": str(seed),
                     "Size": f"{self.width}x{self.height}", "Model": model}  # fmt: skip
-        if self.image is not None or self.hires > 1:
+        if self.kind == "img2img" or self.hires > 1:
             settings["Denoising strength"] = f"{self.denoise:g}"
         if self.hires > 1:
             settings |= {"Hires upscale": f"{self.hires:g}", "Hires upscaler": UPSCALER}

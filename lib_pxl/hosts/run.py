@@ -6,18 +6,23 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Canvas, Plan, Program
 from lib_pxl.errors import ImageError, PxlError, Words
 from lib_pxl.hosts.base import Guest, Host, Pass
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.film import Film
-from lib_pxl.hosts.job import Job
+from lib_pxl.hosts.job import Control, Job
 from lib_pxl.hosts.trace import Trace
+from lib_pxl.store.animations import Animation, open_animation
 from lib_pxl.store.maps import PREFIX
 
 log = logging.getLogger("pxl")
@@ -56,21 +61,50 @@ class Run:
         self.problem: str | None = None
         self.text = ""
         self.inner = False
+        self.control = Control()
+        self.feed: Feed | None = None  # what the job's images start from
+        self.left_out = False  # an animation was given that the job could not start from
+        self.made: list[Any] = []  # its pictures, where they are to become an animation
         self.trace: Trace | None = None
         self._mask: Tensor | None = None
 
-    def start(self, given: Any, change: Callable[[Job], Job] | None = None) -> None:
-        """Read the job; every picture that it names is checked and kept, so that its infotext restores it."""
+    def start(self, given: Any, change: Callable[[Job], Job] | None = None, redraws: bool = False) -> None:
+        """Read the job; every picture that it names is checked and kept, so that its infotext restores it.
+
+        `redraws`: the job starts from a picture, which an animation can stand in for.
+        """
         with self.stepping_aside():
             job = change(Job.parse(given)) if change else Job.awake(given)
-            if job.control.enabled and job.control.program.layers:
-                kept = job.control.program.rename(self._adopt).settle(self._previous)
-                self.guests.append(ControlGuest(kept))
-                self.text = job.with_program(kept).untraced().format()
-                self.inner = kept.inner
-            if job.control.enabled and job.control.trace:
+            self.left_out = bool(job.control.enabled and job.control.input) and not redraws
+            control = job.control if redraws else replace(job.control, input=None, whole=True)
+            if control.enabled and control.makes:
+                kept = control.program.rename(self._adopt).settle(self._previous)
+                control = replace(control, program=kept, input=control.input and self._adopt(control.input, True))
+                if control.input:
+                    self.feed = Feed(self._film(control.input))
+                if kept.layers:
+                    self.guests.append(ControlGuest(kept))
+                self.control, self.inner = control, kept.inner
+                self.text = replace(job, control=control).untraced().format()
+            if control.enabled and control.trace:
                 self.trace = Trace()
                 self.guests.append(self.trace)
+
+    def frames(self, first: int, number: int) -> list[Image.Image] | None:
+        """What these images of the job start from, where an animation says so."""
+        if self.feed is not None and self.problem is None:
+            with self.stepping_aside():
+                return self.feed.frames(first, number)
+        return None
+
+    def batches(self, size: int, usual: int = 1) -> int:
+        """How many batches of this size the job has."""
+        whole = self.feed is not None and self.problem is None and self.control.whole
+        return self.feed.batches(size) if whole and self.feed else usual
+
+    def _film(self, source: str) -> Animation:
+        is_kept = source.startswith(PREFIX)
+        return open_animation(self.desk.maps.path(source[len(PREFIX) :]) if is_kept else Path(source))
 
     def _adopt(self, source: str, moving: bool) -> str:
         return self.desk.maps.adopt(source, self.host.readable, moving)

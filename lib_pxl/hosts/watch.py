@@ -26,6 +26,8 @@ class Step:
     number: int
     count: int
     denoised: Callable[[], Tensor]  # (B, C, H, W), worked out when asked for
+    batch: int = 1
+    batches: int = 1
 
 
 OnStep = Callable[[Step], None]

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import torch
 from modules import (  # A1111 1.10.1
     devices,
+    images,
     paths,
     processing,
     script_callbacks,
@@ -25,6 +26,7 @@ from modules import (  # A1111 1.10.1
     sd_vae,
     shared,
 )
+from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Region
@@ -168,6 +170,35 @@ class WebuiHost:
             kind, (b, c, h, w), self.schedule(p), list(p.seeds[:b]), noise.device, noise.dtype, mask, region, first
         )
 
+    def init(self, p: Any) -> None:
+        """As process_images_inner calls it, but for the prompts and seeds of one batch."""
+        with devices.autocast():
+            p.init(p.prompts, p.seeds, p.subseeds)
+
+    def resize(self, picture: Image.Image, mode: int, size: tuple[int, int]) -> Image.Image:
+        """By the host's own resize modes."""
+        made: Image.Image = images.resize_image(mode, picture, *size)
+        return made
+
+    def reserve(self, p: Any, still: Image.Image, infotext: str, suffix: str) -> Path:
+        """Beside the grids, by their folder, numbering and callbacks."""
+        folder = p.outpath_grids or p.outpath_samples
+        name, _ = images.save_image(
+            still, folder, "animation", p.all_seeds[0], p.all_prompts[0], suffix, info=infotext, short_filename=True,
+            p=p, grid=True,
+        )  # fmt: skip
+        return Path(name).absolute()
+
+    @property
+    def keeps_infotext(self) -> bool:
+        """As the settings say."""
+        return bool(shared.opts.enable_pnginfo)
+
+    def tell(self, text: str | None) -> bool:
+        """In the progress bar."""
+        shared.state.textinfo = text
+        return not shared.state.interrupted
+
 
 def register(
     host: WebuiHost,
@@ -199,8 +230,26 @@ def _hook(callbacks: Mapping[str, Callable[..., Any]]) -> None:
         getattr(script_callbacks, name)(callback)
 
 
+class BatchScript(scripts.Script):  # type: ignore[misc]  # the host's base class has no types
+    """What a job does batch for batch and image for image."""
+
+    hooks: Hooks
+
+    def setup(self, p: Any, *args: Any) -> None:
+        """Before another script can give the job a picture of its own to start from."""
+        p.pxl_start = getattr(p, "init_images", None)
+
+    def before_process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
+        """Before each batch."""
+        self.hooks.before_batch(p, kwargs["batch_number"])
+
+    def postprocess_image_after_composite(self, p: Any, pp: Any, *args: Any) -> None:
+        """After each image."""
+        self.hooks.picture(p, pp)
+
+
 def _script_class(hooks: Hooks, panel: Callable[[str], list[Any]]) -> type:
-    class PxlScript(scripts.Script):  # type: ignore[misc]  # the host's base class has no types
+    class PxlScript(BatchScript):
         """The always-on script, once in txt2img and once in img2img."""
 
         infotext_fields: Any = None
@@ -232,8 +281,10 @@ def _script_class(hooks: Hooks, panel: Callable[[str], list[Any]]) -> type:
         def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
             """After the last image."""
             made = processed.images[processed.index_of_first_image :]  # before it, a grid
+            hooks.collect(p, processed)
             hooks.finish(p, "img2img" if self.is_img2img else "txt2img", made)
 
+    PxlScript.hooks = hooks
     return PxlScript
 
 

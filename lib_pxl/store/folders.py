@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from lib_pxl.errors import StoreError
 
@@ -16,6 +20,20 @@ def data_folder(given: Path | None = None) -> Path:
         return Path(chosen).expanduser() if chosen else _user_data() / "pxl"
     except RuntimeError as error:
         raise StoreError("data folder", got=str(error), wanted="a home folder, or PXL_DATA_DIR set") from error
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that has its name once all of it is written; nothing of it is left where writing fails."""
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _user_data() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
+from collections.abc import Mapping
 
 from lib_pxl.errors import StoreError
 from lib_pxl.knobs import one_of
@@ -13,18 +14,25 @@ MAX_NAME = 80
 
 
 class Presets:
-    """The saved programs of a database, as the text that was saved."""
+    """The saved programs of a database, as the text that was saved, and before them those that come with pxl."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, built_in: Mapping[str, str] | None = None) -> None:
+        self.database, self._built_in = database, dict(built_in or {})
 
     def names(self) -> list[str]:
-        """All names, in the order of the alphabet."""
-        return sorted((row["name"] for row in self.database.rows("SELECT name FROM presets")), key=str.casefold)
+        """All names: first those that come with pxl, then the saved ones in the order of the alphabet."""
+        return self.built_in() + self._saved()
+
+    def built_in(self) -> list[str]:
+        """The names that come with pxl, but for those under which another program is saved."""
+        saved = self._saved()
+        return [name for name in self._built_in if name not in saved]
 
     def load(self, name: str) -> str:
         """The program of that name, to the letter."""
         found = self.database.rows("SELECT program FROM presets WHERE name = ?", (checked(name),))
+        if not found and checked(name) in self._built_in:
+            return self._built_in[checked(name)]
         if not found:
             raise self._unknown(name)
         program: str = found[0]["program"]
@@ -44,10 +52,16 @@ class Presets:
             )
 
     def remove(self, name: str) -> None:
-        """Forget the program of that name."""
+        """Forget the saved program of that name; one that comes with pxl then shows again."""
         with self.database.transaction() as connection:
-            if not connection.execute("DELETE FROM presets WHERE name = ?", (checked(name),)).rowcount:
-                raise self._unknown(name)
+            if connection.execute("DELETE FROM presets WHERE name = ?", (checked(name),)).rowcount:
+                return
+        if checked(name) in self._built_in:
+            raise StoreError("preset", got=name, wanted="a saved one: this one comes with pxl, and stays")
+        raise self._unknown(name)
+
+    def _saved(self) -> list[str]:
+        return sorted((row["name"] for row in self.database.rows("SELECT name FROM presets")), key=str.casefold)
 
     def _unknown(self, name: str) -> StoreError:
         names = self.names()

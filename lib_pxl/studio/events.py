@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import gradio as gr
 from lib_pxl.errors import PxlError, StoreError
 from lib_pxl.hosts.diffusers import Made
 from lib_pxl.hosts.infotext import Infotext
-from lib_pxl.hosts.job import OFF
+from lib_pxl.hosts.job import OFF, Job
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import KEY
 from lib_pxl.store.pictures import open_still
@@ -87,7 +88,7 @@ class Events:
         skip = gr.skip()
         shown: list[Any] = []
         try:
-            for event in self.work.run(self.who(request), self.form.tab, lambda: self.asked(values), job):
+            for event in self.work.run(self.who(request), self.form.tab, lambda: self.asked(values, job), job):
                 if isinstance(event, Made):
                     yield self.finished(event)
                     return
@@ -100,18 +101,20 @@ class Events:
             log.exception("the studio could not make a picture")
             yield live.refused(f"No picture: {type(problem).__name__}: {problem}"[:500]), *[skip] * 4
 
-    def asked(self, values: tuple[Any, ...]) -> Request:
+    def asked(self, values: tuple[Any, ...], job: str) -> Request:
         """The request that a form's values stand for."""
         given = dict(zip(self.names, values, strict=True))
         if self.form.tab == "img2img":
-            if given["image"] is None:
+            given["redraw"] = given["image"] is None
+            if given["redraw"] and not _has_input(job):
                 raise PxlError("There is no picture to start from: drop one into the form")
-            given["image"] = open_still(Path(given["image"]))
+            given["image"] = None if given["redraw"] else open_still(Path(given["image"]))
         return Request(**{name: value for name, value in given.items() if value is not None})
 
     def finished(self, made: Made) -> tuple[Any, ...]:
         """The pictures, saved, and what is known of them."""
-        folder, trouble = self.work.outputs, ""
+        folder = self.work.outputs
+        trouble = live.refused(f"Made, but not put together: {made.trouble}") if made.trouble else ""
         shown: list[Any] = []
         for picture, text, seed in zip(made.pictures, made.infotexts, made.seeds, strict=True):
             try:
@@ -119,13 +122,11 @@ class Events:
             except StoreError as problem:
                 trouble = live.refused(f"Made, but not kept: {problem}")
                 shown.append(picture)
-        return (
-            trouble,
-            gr.Gallery(shown, selected_index=0 if len(shown) == 1 else None),
-            made.infotexts[0],
-            made.infotexts,
-            0,
-        )
+        texts = made.infotexts
+        if made.animation is not None:  # first, as a WebUI's grid
+            shown, texts = [str(made.animation), *shown], [texts[0], *texts]
+        is_one = len(shown) == 1 or made.animation is not None
+        return trouble, gr.Gallery(shown, selected_index=0 if is_one else None), texts[0], texts, 0
 
     def select(self, texts: list[str], event: gr.SelectData) -> tuple[Any, Any]:
         """Another picture of the gallery: its own infotext."""
@@ -141,6 +142,14 @@ class Events:
     def paste(self, text: str, job: str, *values: Any) -> list[Any]:
         """The job and the values of every field as an infotext has them; what it does not say stays."""
         return _told(text or "", job, dict(zip(self.names, values, strict=True)))
+
+
+def _has_input(job: str) -> bool:
+    """True where an animation stands in for the picture to start from."""
+    with contextlib.suppress(PxlError):
+        control = Job.awake(job).control
+        return control.enabled and control.input is not None
+    return False
 
 
 def _told(text: str, job: str, values: dict[str, Any]) -> list[Any]:

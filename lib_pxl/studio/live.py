@@ -13,7 +13,7 @@ from PIL import Image
 from lib_pxl.studio.work import Progress
 
 WAITING = '<div class="studio-line" role="status">Waiting for its turn…</div>'
-NAMES = {"hires": "Hires step"}
+NAMES = {"hires": "Hires step", "animation": "Animation, frame"}
 
 
 def progress(now: Progress, shown: Sequence[Image.Image]) -> str:
@@ -21,11 +21,12 @@ def progress(now: Progress, shown: Sequence[Image.Image]) -> str:
     pictures = "".join(f'<img src="{_address(each)}" alt="Preview">' for each in shown)
     columns = math.ceil(math.sqrt(max(len(shown), 1)))
     name = NAMES.get(now.kind, "Step")
+    batch = f"Batch {now.batch} of {now.batches} · " if now.batches > 1 else ""
     left = f" · {spoken(now.left)} left" if 1 < now.step < now.steps else ""
     bar = f'<progress max="{now.steps}" value="{now.step}"></progress>'
     return (
         f'<div class="studio-preview" style="--columns: {columns}">{pictures}</div>'
-        f'<div class="studio-line" role="status">{bar}<span>{name} {now.step} of {now.steps}{left}</span></div>'
+        f'<div class="studio-line" role="status">{bar}<span>{batch}{name} {now.step} of {now.steps}{left}</span></div>'
     )
 
 

@@ -6,14 +6,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
+from lib_pxl.errors import PxlError
 from lib_pxl.hosts.diffusers import DiffusersHost, Made
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.watch import Step
+from lib_pxl.studio import output
 
 PREVIEW_EVERY = 0.25  # seconds
 
@@ -27,6 +29,8 @@ class Progress:
     steps: int
     left: float  # seconds
     pictures: list[Image.Image]
+    batch: int = 1
+    batches: int = 1
 
 
 class Work:
@@ -68,11 +72,13 @@ class Work:
         def on_step(step: Step) -> None:
             due = clock.tick(step)
             pictures = self.host.preview(step.denoised()) if due else []
-            events.put(Progress(step.kind, step.number, step.count, clock.left(step), pictures))
+            left = clock.left(step)
+            events.put(Progress(step.kind, step.number, step.count, left, pictures, step.batch, step.batches))
 
         def work() -> None:
             try:
-                events.put(self.host.generate(ask(), job, tab=tab, on_step=on_step, stop=stop))
+                made = self.host.generate(ask(), job, tab=tab, on_step=on_step, stop=stop)
+                events.put(self._animated(made, events.put, stop))
             except BaseException as problem:  # noqa: BLE001  (raised again where it is waited for)
                 events.put(problem)
 
@@ -88,6 +94,21 @@ class Work:
             with self._lock:
                 self._running.remove((who, stop))
 
+    def _animated(self, made: Made, tell: Callable[[Progress], None], stop: threading.Event) -> Made:
+        """The same with its pictures put together, where that was asked for; a full disk spoils no picture."""
+
+        def told(done: int, count: int) -> None:
+            if stop.is_set():
+                raise _StoppedError
+            tell(Progress("animation", done, count, 0, []))
+
+        try:
+            return replace(made, animation=output.save_animation(self.outputs, made, told))
+        except _StoppedError:
+            return made
+        except (PxlError, OSError) as problem:
+            return replace(made, trouble=str(problem))
+
     def _begin(self, who: str) -> threading.Event:
         with self._lock:
             waiting = self._waiting.pop(who, [])
@@ -96,6 +117,10 @@ class Work:
                 self._waiting[who] = waiting
             self._running.append((who, stop))
         return stop
+
+
+class _StoppedError(Exception):
+    """The animation is not wanted any more."""
 
 
 class Clock:

@@ -19,6 +19,9 @@ from lib_pxl.ui.compat import on_page
 BUILT = {"control": True, "nokens": False, "record": False}
 DRAWN = ("source", "mask", "mode", "map", "strength", "gate", "motion", "fit", "hires")
 
+# What belongs to the whole job, and the tab in which it counts; None is both.
+BESIDE = {"input": "img2img", "whole": "img2img", "animation": None, "trace": None, "inner": None}
+
 
 def build(tab: str, key: str, switches: dict[str, Knob]) -> list[Any]:
     """The accordion of one tab; the list holds the one component that a job is read from."""
@@ -39,7 +42,14 @@ def build(tab: str, key: str, switches: dict[str, Knob]) -> list[Any]:
 def schema(switches: dict[str, Knob]) -> dict[str, Any]:
     """All that the editor needs to know of the knobs, from the knobs themselves."""
     named = [{"name": k.name, "label": k.label, "help": k.help, "built": BUILT[k.name]} for k in switches.values()]
-    return {"max_layers": MAX_LAYERS, "switches": named, "fields": [_field(KNOBS[name]) for name in DRAWN]}
+    control = switches["control"]
+    beside = control.knobs or {} if isinstance(control, GroupKnob) else {}
+    return {
+        "max_layers": MAX_LAYERS,
+        "switches": named,
+        "control": [_field(beside[name]) | {"tab": tab} for name, tab in BESIDE.items()],
+        "fields": [_field(KNOBS[name]) for name in DRAWN],
+    }
 
 
 def _field(knob: Knob) -> dict[str, Any]:

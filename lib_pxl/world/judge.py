@@ -58,17 +58,22 @@ class Seen:
 def see(pictures: Tensor) -> list[Seen]:
     """What is in each picture (B, 3, H, W) in [0, 1]."""
     names = colours(pictures)
+    labels = components(foreground(pictures))
+    return [
+        Seen(_NAMES[_commonest(_frame(name))], tuple(_spots(label, name)))
+        for label, name in zip(labels, names, strict=True)
+    ]
+
+
+def foreground(pictures: Tensor) -> Tensor:
+    """Where each picture is not its ground (B, H, W), whose colour is the commonest along the frame."""
+    names = colours(pictures)
     grounds = [_commonest(_frame(each)) for each in names]
     level = torch.stack(
         [_frame(picture)[:, _frame(name) == ground].median(dim=1).values
          for picture, name, ground in zip(pictures, names, grounds, strict=True)]
     )[:, :, None, None]  # fmt: skip
-    masks = (pictures - level).norm(dim=1) > _APART
-    labels = components(masks)
-    return [
-        Seen(_NAMES[ground], tuple(_spots(label, name)))
-        for label, name, ground in zip(labels, names, grounds, strict=True)
-    ]  # fmt: skip
+    return torch.as_tensor((pictures - level).norm(dim=1) > _APART)
 
 
 def colours(pictures: Tensor) -> Tensor:

@@ -160,6 +160,7 @@ def test_start_acts_in_the_first_cell_alone() -> None:
     row = taken(photo(mode="start", strength=0.9))
     assert row.strength.tolist() == pytest.approx([0.9] + [0] * 7)
     assert torch.equal(row.cells[1:], BARE.expand_as(row.cells[1:])) and row.cells[0].std() > 0.01
+    assert (taken(photo(mode="start"), Shot(steps=5, columns=64)).strength > 0).sum() == 1
     assert "first step" in refused(photo(mode="start", strength="0:0, 50%:1"))
 
 
@@ -243,7 +244,7 @@ def test_a_layer_that_does_not_act_says_so() -> None:
 
 
 def test_every_row_is_there_whatever_layer_is_broken() -> None:
-    broken = [photo(mode="hold"), photo(map="pose"), photo(map="depth"), layer(source={"kind": "previous"}),
+    broken = [photo(mode="hold"), photo(map="pose"), layer(source={"kind": "previous"}),
               layer(source={"kind": "image", "image": "nowhere.png"}), photo(mask="data:,")]  # fmt: skip
     rows = list(film(program(*broken, photo()).layers, SHOT, SHOT.canvas()))
     assert len(rows) == len(broken) + 1 and isinstance(rows[-1], Row)
@@ -252,6 +253,7 @@ def test_every_row_is_there_whatever_layer_is_broken() -> None:
 
 
 def test_depth_is_shown_where_there_is_an_annotator() -> None:
+    assert "when it generates" in refused(photo(map="depth"))
     found = taken(photo(map="depth"), annotators={"depth": lambda picture: Image.new("RGB", picture.size, "teal")})
     assert torch.allclose(found.cells[0, :, 0, 0], torch.tensor([0, 128, 128]) / 255, atol=1e-3)
 

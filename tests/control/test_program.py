@@ -128,7 +128,6 @@ def test_a_program_holds_as_many_layers_as_it_says() -> None:
 
 
 UNBUILT: list[tuple[str, dict[str, Any], str]] = [
-    ("mode", {"mode": "layout"}, "color"),
     ("mode", {"mode": "hold"}, "color"),
     ("map", {"map": "pose"}, "color"),
 ]

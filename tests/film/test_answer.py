@@ -88,7 +88,7 @@ BROKEN = {
     "got '0:a'": layer(strength="0:a"),
     "mode: got 'hold'": layer(mode="hold"),
     "map: got 'pose'": layer(map="pose"),
-    "no annotator": layer(map="depth"),
+    "when it generates": layer(map="depth"),
     "not in this data folder": layer(source={"kind": "image", "image": "map:" + "0" * 32}),
     "there is none here": layer(source={"kind": "previous"}),
     "wanted a dictionary": 7,

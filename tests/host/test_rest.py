@@ -23,6 +23,13 @@ def test_a_program_can_be_checked(url: str) -> None:
     assert http.post("/pxl/v1/program/check", content=b"{").status_code == 400
 
 
+def test_a_film_strip_needs_no_generation(url: str) -> None:
+    layers = [layer(**each)["control"]["layers"][0] for each in ({}, {"mode": "warp"}, {"muted": True})]
+    told = Client(url).http.post("/pxl/v1/film", json={"program": {"layers": layers}, "columns": 4}).json()
+    assert len(told["progress"]) == 4 and told["layers"][2].keys() == {"problem"}
+    assert all(row["image"].startswith("data:image/webp;base64,") for row in told["layers"][:2])
+
+
 def test_a_map_comes_back_as_it_went(url: str) -> None:
     http, data = Client(url).http, png(blocks(11))
     name = http.post("/pxl/v1/maps", content=data).json()["map"]
@@ -49,4 +56,4 @@ def test_a_page_of_another_origin_is_refused(url: str) -> None:
 
 def test_the_routes_are_in_the_hosts_own_description(url: str) -> None:
     described = Client(url).get("/openapi.json")["paths"]
-    assert {"/pxl/v1/health", "/pxl/v1/program/check", "/pxl/v1/maps"} <= described.keys()
+    assert {"/pxl/v1/health", "/pxl/v1/program/check", "/pxl/v1/film", "/pxl/v1/maps"} <= described.keys()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lib_pxl.control import Curve
 from lib_pxl.control.mode import MODES
+from lib_pxl.control.preset import PRESETS
 from lib_pxl.errors import CurveError, ProgramError, PxlError, StoreError
 from lib_pxl.hosts.axis import LONGEST, axes, spelt
 from lib_pxl.hosts.desk import Desk
@@ -103,7 +104,7 @@ def test_a_preset_replaces_the_program_and_switches_it_on(desk: Desk) -> None:
 
 def test_a_preset_that_is_not_there_is_answered_with_those_that_are_near(desk: Desk) -> None:
     axis = axes(lambda: desk.presets)["[pxl] Preset"]
-    assert axis.choices is not None and set(axis.choices()) == {"soft light", "hard light"}
+    assert axis.choices is not None and set(axis.choices()) == {*PRESETS, "soft light", "hard light"}
     with pytest.raises(StoreError, match="soft light"):
         axis.rule(job(), "soft lihgt")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lib_pxl.control.preset import PRESETS
 from lib_pxl.hosts.desk import Desk, page_key
 from tests.control.stage import PICTURE
 
@@ -21,7 +22,7 @@ def test_what_is_kept_lies_in_the_data_folder_and_is_found_by_the_next_desk(tmp_
     desk.presets.save("mine", '{"layers":[]}')
     again = Desk(tmp_path / "data")
     assert again.maps.adopt(name) == name
-    assert again.presets.names() == ["mine"]
+    assert again.presets.names() == [*PRESETS, "mine"]
     assert {path.name for path in (tmp_path / "data").iterdir()} >= {"maps", "pxl.sqlite"}
 
 

@@ -12,13 +12,26 @@ from hypothesis import strategies as st
 
 from lib_pxl.control import Program
 from lib_pxl.errors import ProgramError
-from lib_pxl.hosts.job import SWITCHES, Control, Job
+from lib_pxl.hosts.job import SWITCHES, Assembly, Control, Job
 from tests.control.stage import layer, told
 from tests.control.test_program import programs
 
-controls = st.tuples(
-    programs, st.fixed_dictionaries({}, optional={"enabled": st.booleans(), "trace": st.booleans()})
-).map(lambda both: both[0] | both[1])
+assemblies = st.fixed_dictionaries(
+    {},
+    optional={
+        "format": st.sampled_from(["gif", "webp", "apng"]),
+        "fps": st.none() | st.floats(0.1, 60),
+        "bounce": st.booleans(),
+    },
+)
+moving = {
+    "enabled": st.booleans(),
+    "input": st.none() | st.just("map:" + "0" * 32),
+    "whole": st.booleans(),
+    "animation": st.none() | assemblies,
+    "trace": st.booleans(),
+}
+controls = st.tuples(programs, st.fixed_dictionaries({}, optional=moving)).map(lambda both: both[0] | both[1])
 jobs = st.fixed_dictionaries({}, optional={"control": controls, "nokens": st.booleans(), "record": st.booleans()})
 
 
@@ -41,9 +54,11 @@ def test_what_is_formatted_parses_to_the_same_job(data: dict[str, Any]) -> None:
 @given(jobs)
 def test_a_job_s_control_is_the_program_that_it_names(data: dict[str, Any]) -> None:
     job, given = Job.parse(data), dict(data.get("control", {}))
+    put, out, whole = given.pop("input", None), given.pop("animation", None), given.pop("whole", True)
     trace = given.pop("trace", False)
-    enabled = given.pop("enabled", bool(given.get("layers")) or trace)
-    assert job.control == Control(enabled, Program.parse(given), trace)
+    enabled = given.pop("enabled", bool(given.get("layers") or put or out is not None or trace))
+    assembly = None if out is None else Assembly(**out)
+    assert job.control == Control(enabled, Program.parse(given), put, whole, assembly, trace)
 
 
 @settings(max_examples=40)
@@ -70,6 +85,11 @@ def test_control_without_its_switch_is_on_where_there_are_layers(enabled: bool |
     assert Job.parse({"control": {"layers": [], **switch}}).control.enabled is (enabled is True)
     assert Job.parse({"control": {"trace": True, **switch}}).control.enabled is (enabled is not False)
     assert Job.parse({"control": {"trace": False, **switch}}).control.enabled is (enabled is True)
+    for more in ({"input": "map:" + "0" * 32}, {"animation": {}}):
+        assert Job.parse({"control": {**more, **switch}}).control.enabled is (enabled is not False)
+    assert Job.parse({"control": {"input": None, "animation": None, "whole": False, **switch}}).control.enabled is (
+        enabled is True
+    )
 
 
 @settings(max_examples=40)
@@ -107,8 +127,16 @@ MISTAKES: list[tuple[Any, str, str]] = [
     ({"controll": {}}, "controll", "did you mean 'control'?"),
     ({"layers": []}, "layers", "control, nokens or record"),
     ({"control": {"enable": True}}, "control.enable", "did you mean 'enabled'?"),
-    ({"control": {"colour": 1}}, "control.colour", "enabled, layers, inner or trace"),
+    ({"control": {"colour": 1}}, "control.colour", "enabled, layers, inner, input, whole, animation or trace"),
     ({"control": {"trace": 1}}, "control.trace", "true or false"),
+    ({"control": {"input": 1}}, "control.input", "got 1"),
+    ({"control": {"input": ""}}, "control.input", "a path, base64 or map:HASH"),
+    ({"control": {"whole": 1}}, "control.whole", "true or false"),
+    ({"control": {"animation": "gif"}}, "control.animation", "a dictionary in {}"),
+    ({"control": {"animation": {"format": "mp4"}}}, "control.animation.format", "gif, webp or apng"),
+    ({"control": {"animation": {"fps": 0}}}, "control.animation.fps", "a number from 0.1 to 60"),
+    ({"control": {"animation": {"fps": "12"}}}, "control.animation.fps", "a number from 0.1 to 60"),
+    ({"control": {"animation": {"bounce": None}}}, "control.animation.bounce", "true or false"),
     ({"control": {"enabled": 1}}, "control.enabled", "true or false"),
     ({"control": {"enabled": None}}, "control.enabled", "true or false"),
     ({"control": {"layers": "all"}}, "control.layers", "at most 8 layers"),

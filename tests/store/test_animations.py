@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from lib_pxl.errors import ImageError
+from lib_pxl.errors import ImageError, StoreError
 from lib_pxl.store import animations
-from lib_pxl.store.animations import Video, open_animation
+from lib_pxl.store.animations import Reel, open_animation, save_animation
 
 COLOURS = [(200, 30, 30), (30, 180, 40), (40, 60, 220), (240, 220, 60), (10, 10, 10)]
 SIZE = (24, 16)
@@ -134,77 +133,127 @@ def test_a_long_one_is_never_held_whole(tmp_path: Path) -> None:
     assert int(done.stdout) < 40, done.stdout
 
 
-def video(path: Path, count: int, size: tuple[int, int] = (64, 48)) -> Path:
-    """A motion JPEG, which needs no codec of the system, of flat frames of changing colour."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, size)
-    for i in range(count):
-        writer.write(np.full((size[1], size[0], 3), COLOURS[i % len(COLOURS)][::-1], np.uint8))
-    writer.release()
-    return path
+def infotext_of(path: Path) -> str:
+    """What images.read_info_from_image of A1111 1.10.1 finds: EXIF's user comment, a comment, or a PNG's text."""
+    with Image.open(path) as image:
+        exif = image.getexif().get_ifd(0x8769).get(0x9286, b"")
+        if exif:
+            assert exif.startswith(b"UNICODE\0")
+            return str(exif[8:].decode("utf_16_be"))
+        return str(image.info.get("comment", b"").decode() or image.info.get("parameters", ""))
 
 
-@pytest.mark.parametrize("wanted", [[0, 1, 2, 3, 4, 5, 6], [3], [0, 4, 6], []])
-def test_a_video_s_frames_are_those_that_were_written(wanted: list[int], tmp_path: Path) -> None:
-    found = open_animation(video(tmp_path / "film.avi", 7))
-    assert isinstance(found, Video) and found.count == 7
-    frames = list(found.frames(wanted))
-    assert len(frames) == len(wanted)
-    for index, frame in zip(wanted, frames, strict=True):
-        assert frame.mode == "RGB" and frame.size == (64, 48)
-        assert np.abs(np.asarray(frame).astype(int) - COLOURS[index % len(COLOURS)]).max() < 8
+def drawn(count: int, size: tuple[int, int] = (32, 24)) -> list[Image.Image]:
+    """Smooth frames in many colours, no two alike."""
+    y, x = np.mgrid[0 : size[1], 0 : size[0]] / 32
+    return [
+        Image.fromarray((127 * np.stack([x, y, 1 - x], -1) + 100 * i / count).clip(0, 255).astype(np.uint8))
+        for i in range(count)
+    ]
 
 
-def test_a_video_s_frames_in_between_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, made = Video(video(tmp_path / "film.avi", 30)), []
-    kept = Image.fromarray
-    monkeypatch.setattr(Image, "fromarray", lambda pixels: made.append(pixels.shape) or kept(pixels))  # type: ignore[func-returns-value]
-    frames = found.frames([2, 20, 29])
-    assert made == []
-    next(frames)
-    assert made == [(48, 64, 3)]
-    assert len(list(frames)) == 2 and len(made) == 3
+WRITTEN = {"gif": ".gif", "webp": ".webp", "apng": ".png"}
+INFOTEXT = 'a cat — 猫 😀\nNegative prompt: "no"\nSteps: 4, Seed: 1, pxl: "{}"'
 
 
-def test_a_damaged_video_is_one_sentence(tmp_path: Path) -> None:
-    path = video(tmp_path / "film.avi", 12)
-    whole = path.read_bytes()
-    for data in (b"", b"no video", whole[:40], whole[:600]):
-        path.write_bytes(data)
-        with pytest.raises(ImageError, match=r"video 'film\.avi': got .*, wanted"):
-            list(open_animation(path).frames([0, 11]))
+@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_what_is_written_is_read_again_with_its_times_and_its_infotext(kind: str, count: int, tmp_path: Path) -> None:
+    frames, path = drawn(count), tmp_path / f"film{WRITTEN[kind]}"
+    heard: list[int] = []
+    times = [50.0 + 10 * i for i in range(count)]
+    save_animation(frames, path, kind, times, INFOTEXT, heard.append)
+    found = open_animation(path)
+    assert found.count == count and heard == list(range(count))
+    assert infotext_of(path) == INFOTEXT
+    read = list(found.frames(range(count)))
+    if count > 1:
+        assert [frame.info["duration"] for frame in read] == times
+        with Image.open(path) as shown:
+            assert shown.info["loop"] == 0
+    for frame, drawing in zip(read, frames, strict=True):
+        apart = np.abs(np.asarray(frame).astype(int) - np.asarray(drawing)).mean()
+        assert apart == 0 if kind == "apng" else apart < 6
 
 
-def test_a_video_that_announces_more_frames_than_it_has_is_one_sentence(tmp_path: Path) -> None:
-    path = video(tmp_path / "film.avi", 12)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    found = Video(path)
-    assert found.count == 12
-    with pytest.raises(ImageError, match=r"got [3-7] frames, wanted 12, as it announces"):
-        list(found.frames([1, 11]))
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_an_animation_without_an_infotext_has_none(kind: str, tmp_path: Path) -> None:
+    save_animation(drawn(2), tmp_path / "film", kind, [40, 40])
+    assert infotext_of(tmp_path / "film") == ""
 
 
-def test_a_video_of_too_many_or_too_large_frames_is_refused_before_any_is_decoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = video(tmp_path / "film.avi", 6)
-    monkeypatch.setattr(animations, "MAX_PIXELS", 64 * 48 - 1)
-    with pytest.raises(ImageError, match="got frames of 64x48 pixels, wanted at most"):
-        Video(path)
-    monkeypatch.setattr(animations, "MAX_FRAMES", 5)
-    with pytest.raises(ImageError, match="got 6 frames, wanted 1 to 5"):
-        Video(path)
+@pytest.mark.parametrize(("kind", "fps"), [("gif", 12), ("gif", 30), ("gif", 0.1), ("webp", 24), ("apng", 60)])
+def test_rounded_times_keep_the_time_of_the_whole(kind: str, fps: float, tmp_path: Path) -> None:
+    save_animation(drawn(9), tmp_path / "film", kind, [1000 / fps] * 9)
+    lasting = [frame.info["duration"] for frame in open_animation(tmp_path / "film").frames(range(9))]
+    assert sum(lasting) == pytest.approx(9000 / fps, abs=5) and max(lasting) - min(lasting) <= 10
 
 
-def test_a_video_that_vanishes_between_two_looks_is_one_sentence(tmp_path: Path) -> None:
-    path = video(tmp_path / "film.avi", 3)
-    found = Video(path)
-    path.unlink()
-    with pytest.raises(ImageError, match="a file that OpenCV cannot open"):
-        list(found.frames([0]))
+def test_no_gif_is_faster_than_browsers_play_it(tmp_path: Path) -> None:
+    save_animation(drawn(4), tmp_path / "film", "gif", [1000 / 60] * 4)
+    assert min(frame.info["duration"] for frame in open_animation(tmp_path / "film").frames(range(4))) == 20
 
 
-def test_without_opencv_a_video_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImageError, match="got no OpenCV, wanted a GIF, or: pip install opencv-python-headless"):
-        open_animation(tmp_path / "film.mp4")
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_frames_of_other_sizes_and_modes_meet_the_first(kind: str, tmp_path: Path) -> None:
+    frames = [*drawn(1), *drawn(1, (60, 20)), Image.new("RGBA", (9, 9), (255, 0, 0, 0)), Image.new("L", (32, 24), 90)]
+    save_animation(frames, tmp_path / "film", kind, [40] * 4)
+    found = open_animation(tmp_path / "film")
+    assert found.count == 4
+    assert {frame.size for frame in found.frames(range(4))} == {(32, 24)}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_each_frame_is_taken_up_when_its_turn_comes(kind: str, tmp_path: Path) -> None:
+    events: list[str] = []
+
+    class Lazy(list[Image.Image]):
+        def __getitem__(self, index: Any) -> Any:
+            events.append(f"took {index}")
+            return super().__getitem__(index)
+
+    save_animation(Lazy(drawn(3)), tmp_path / "film", kind, [40] * 3, told=lambda frame: events.append(f"told {frame}"))
+    order = [each for each in dict.fromkeys(events) if each.startswith("told")]
+    assert order == ["told 0", "told 1", "told 2"]
+    assert events.index("told 1") < events.index("took 2")
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_what_is_stopped_or_fails_leaves_the_old_file_and_nothing_else(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(b"old")
+
+    def stop(frame: int) -> None:
+        if frame == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save_animation(drawn(4), path, kind, [40] * 4, told=stop)
+    with pytest.raises(StoreError, match="No such file"):
+        save_animation(drawn(2), tmp_path / "none" / "film", kind, [40] * 2)
+    with pytest.raises(ImageError, match="no frames"):
+        save_animation([], path, kind, [])
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_webp_too_large_for_its_format_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="wanted room to write WEBP of 17000x1 pixels"):
+        save_animation([Image.new("RGB", (17_000, 1))] * 2, tmp_path / "film", "webp", [40, 40])
+
+
+def test_a_reel_ends() -> None:
+    with pytest.raises(EOFError):
+        Reel(drawn(2), lambda number, frame: frame.copy()).seek(2)
+
+
+def test_times_are_read_frame_by_frame(tmp_path: Path) -> None:
+    for kind in WRITTEN:
+        save_animation(drawn(3), tmp_path / "film", kind, [50, 100, 70])
+        found = open_animation(tmp_path / "film")
+        assert [frame.info["duration"] for frame in found.frames([0, 2])] == [50, 70]
+
+
+def test_a_telephones_second_view_is_no_second_frame() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), "red").save(file, "MPO", save_all=True, append_images=[Image.new("RGB", (16, 16))])
+    assert open_animation(file.getvalue()).count == 1

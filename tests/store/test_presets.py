@@ -142,3 +142,17 @@ def test_a_save_belongs_to_the_transaction_around_it(presets: Presets) -> None:
     with pytest.raises(LookupError):
         save_and_fail()
     assert presets.names() == []
+
+
+def test_what_comes_with_pxl_can_be_hidden_but_not_lost(tmp_path: Path) -> None:
+    presets = Presets(Database(tmp_path / "pxl.sqlite"), {"Zebra": "stripes", "Ant": "legs"})
+    assert presets.names() == ["Zebra", "Ant"] == presets.built_in()
+    with pytest.raises(StoreError, match="comes with pxl"):
+        presets.remove("Ant")
+    presets.save("Ant", "six legs")
+    presets.save("Bee", "wings")
+    assert presets.names() == ["Zebra", "Ant", "Bee"] and presets.built_in() == ["Zebra"]
+    assert presets.load("Ant") == "six legs"
+    presets.remove("Ant")
+    assert presets.load("Ant") == "legs" and presets.names() == ["Zebra", "Ant", "Bee"]
+    presets.database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,13 @@ from PIL import Image
 
 from lib_pxl.errors import StoreError
 from lib_pxl.hosts.diffusers import DiffusersHost
+from lib_pxl.store.animations import open_animation
 from lib_pxl.studio import output, page
 from lib_pxl.studio.events import OFF, Events
 from lib_pxl.studio.work import Work
+from tests.control.stage import painted
+from tests.store.test_animations import infotext_of
+from tests.webui.test_gif import film
 
 PIPE = tiny.sd1("v_prediction")
 ME: Any = SimpleNamespace(session_hash="me")
@@ -31,10 +36,15 @@ def events(tmp_path: Path) -> dict[str, Events]:
 
 def press(events: Events, job: str = "", **more: Any) -> list[Any]:
     """What the page shows at last: the live line, the gallery, the infotext, all infotexts."""
-    given = VALUES | more
     events.wait(ME)
-    *_, last = events.generate(ME, job, *(given[name] for name in events.names))
+    *_, last = events.generate(ME, job, *given(events, **more))
     return list(last)
+
+
+def given(events: Events, **more: Any) -> list[Any]:
+    """The values of a form's fields."""
+    values = VALUES | more
+    return [values[name] for name in events.names]
 
 
 def test_a_picture_is_made_and_kept(events: dict[str, Events]) -> None:
@@ -107,3 +117,35 @@ def test_pasting_restores_what_was_told_and_leaves_the_rest(events: dict[str, Ev
     wanted = VALUES | {"prompt": "a", "sampler": "UniPC", "steps": 9, "seed": 1, "width": 72, "height": 80}
     assert told == {name: wanted[name] for name in form.names}
     assert form.paste("a\nSteps: 9, Sampler: UniPC, Seed: 1", "{}", *before)[0] == OFF
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "apng"])
+def test_an_animation_is_redrawn_and_put_together(kind: str, events: dict[str, Events]) -> None:
+    frames = film([painted(64, 64, i) for i in range(3)])
+    job = json.dumps({"control": {"input": frames, "animation": {"format": kind}}})
+    live, gallery, text, texts, _ = press(events["img2img"], job, denoise=0.5)
+    assert live == "" and len(gallery.value) == len(texts) == 4
+    suffix = kind.replace("apng", "png")
+    moving = [path for path in events["img2img"].work.outputs.rglob(f"*.{suffix}") if open_animation(path).count > 1]
+    assert len(moving) == 1 and open_animation(moving[0]).count == 3
+    assert infotext_of(moving[0]) == text and '"input"' in text.replace("\\", "")
+    lines = [str(each[0]) for each in events["img2img"].generate(ME, job, *given(events["img2img"], denoise=0.5))]
+    assert any("Batch 2 of 3 · Step" in line for line in lines)
+    assert any("Animation, frame 3 of 3" in line for line in lines)
+
+
+def test_without_a_picture_and_without_an_animation_nothing_is_made(events: dict[str, Events]) -> None:
+    for job in ("", "{", '{"control": {"enabled": false, "input": "map:0"}}', '{"control": {"animation": {}}}'):
+        assert "There is no picture to start from" in press(events["img2img"], job)[0]
+    assert "picture to start from: got" in press(events["img2img"], '{"control": {"input": "/no/such.gif"}}')[0]
+
+
+def test_an_animation_that_cannot_be_kept_is_told_and_the_pictures_stay(
+    events: dict[str, Events], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Path:
+        raise StoreError("animation", got="No space left on device", wanted="room")
+
+    monkeypatch.setattr(output, "save_animation", full)
+    live, gallery, *_ = press(events["txt2img"], '{"control": {"animation": {}}}', batch=2)
+    assert "Made, but not put together: animation: got" in live and len(gallery.value) == 2

@@ -17,7 +17,7 @@ from lib_pxl.control.gate import GATE
 from lib_pxl.control.layer import KNOBS
 from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import SOURCES
-from lib_pxl.hosts.job import SWITCHES
+from lib_pxl.hosts.job import CONTROL, SWITCHES
 from lib_pxl.ui import panel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,5 +75,7 @@ def test_the_editor_is_told_every_knob_of_a_layer() -> None:
     nested = {each["name"] for each in fields["gate"]["fields"]}
     assert nested == set(GATE)
     assert {each["value"] for each in fields["source"]["choices"]} == set(SOURCES)
+    assert [each["name"] for each in told["control"]] == list(panel.BESIDE)
+    assert {*panel.BESIDE, "enabled", "layers"} == set(CONTROL), "every knob of a job is drawn"
     built = {name for name, choice in MODES.items() if choice.build is not None}
     assert {each["value"] for each in fields["mode"]["choices"] if each["built"]} == built < set(MODES)

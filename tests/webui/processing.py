@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
+from lib_pxl.control.map import pixels
 from lib_pxl.hosts import fake
 
 ALPHAS = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)
@@ -97,6 +99,64 @@ class Job:
 
 class RedrawJob(Job, Redraw):
     """An img2img job."""
+
+
+class FilmJob(RedrawJob):
+    """An img2img job with pictures, batches and a mask, whose `init` is A1111's as far as pxl meets it."""
+
+    def __init__(self, job: Any = None, **changes: Any) -> None:
+        super().__init__(job)
+        self.prompt, self.negative_prompt, self.seed, self.subseed, self.subseed_strength = "a cat", "", 5, 50, 0
+        self.n_iter, self.resize_mode, self.width, self.height = 1, 0, 128, 128
+        self.init_images: list[Any] = [Image.new("RGB", (128, 128), "grey")]
+        self.image_mask: Any = None
+        self.inpaint_full_res, self.do_not_save_grid, self.corrects = True, False, False
+        self.color_corrections: Any = None
+        self.overlay_images: Any = None
+        self.mask_for_overlay: Any = None
+        self.paste_to: Any = None
+        self.started: list[tuple[Any, ...]] = []  # what each call of init made of its pictures
+        self.corrected: list[Any] = []
+        self.outpath_grids = self.outpath_samples = ""
+        self.__dict__.update(changes)
+
+    def init(self, prompts: Any, seeds: Any, subseeds: Any) -> None:
+        mask = self.image_mask
+        if mask is not None and mask.getbbox() is None and self.inpaint_full_res:
+            self.inpaint_full_res, mask = False, None  # "mask is blank, switch to img2img mode"
+        corrects = self.corrects and self.color_corrections is None
+        if corrects:
+            self.color_corrections = []
+        made = []
+        for image in self.init_images:
+            image = image.convert("RGB")
+            if mask is not None and self.inpaint_full_res:
+                assert image.size == mask.size, "the crop is the mask's"
+                image = image.crop(mask.getbbox())
+            image = image.resize((self.width, self.height), Image.Resampling.LANCZOS)
+            if corrects:
+                self.color_corrections.append(image.getpixel((0, 0)))
+            made.append(pixels(image))
+        if len(made) == 1:
+            made *= self.batch_size
+            if corrects:
+                self.color_corrections *= self.batch_size
+        elif len(made) <= self.batch_size:
+            self.batch_size = len(made)
+        else:
+            raise RuntimeError(f"bad number of images passed: {len(made)}")
+        self.init_latent = fake.encode(torch.stack(made))
+        keeps_all = mask is not None and mask.getbbox() is None
+        self.nmask = torch.zeros(4, 1, 1) if keeps_all else None
+        self.started.append(tuple(self.init_images))
+
+
+class Processed:
+    """modules.processing.Processed."""
+
+    def __init__(self, p: Any, images: list[Any], infotexts: list[str], first: int) -> None:
+        self.images, self.infotexts, self.index_of_first_image, self.comments = images, infotexts, first, ""
+        self.extra_generation_params = p.extra_generation_params
 
 
 class Sampler:
@@ -180,7 +240,9 @@ class Webui:
                 "device": torch.device("cpu"),
                 "dtype_vae": torch.float32,
                 "without_autocast": contextlib.nullcontext,
+                "autocast": contextlib.nullcontext,
             },
+            "images": {"resize_image": _resized, "save_image": _saved},
             "paths": {"data_path": str(self.folder)},
             "processing": {"StableDiffusionProcessingImg2Img": Redraw, "opt_C": 4, "opt_f": 8},
             "script_callbacks": {name: self.callbacks[name].append for name in CALLBACKS},
@@ -195,7 +257,9 @@ class Webui:
                     add_option=self.options.__setitem__,
                     outdir_samples=str(self.folder / "out"),
                     auto_vae_precision=True,
+                    enable_pnginfo=True,
                 ),
+                "state": SimpleNamespace(textinfo=None, interrupted=False),
                 "OptionInfo": SimpleNamespace,
             },
             "textual_inversion": {},
@@ -223,6 +287,8 @@ class Webui:
 def process_images_inner(host: Webui, p: Job) -> Tensor:
     """The hosts' main loop, under the name by which pxl counts jobs inside jobs."""
     host.calls = 0
+    if isinstance(p, FilmJob):
+        return _film(host, p)
     script, arguments = host.script, p.script_args
     if getattr(p, "scripts", True):
         script.process(p, *arguments)
@@ -245,16 +311,69 @@ def process_images_inner(host: Webui, p: Job) -> Tensor:
     return x
 
 
+def _film(host: Webui, p: FilmJob) -> Tensor:
+    """The part of the loop that batches pass through."""
+    script, arguments, b = host.script, p.script_args, p.batch_size
+    p.outpath_samples = p.outpath_samples or str(host.folder / "samples")
+    lists = [p.prompt] if not isinstance(p.prompt, list) else None
+    p.all_prompts = lists * (b * p.n_iter) if lists else list(p.prompt)
+    p.all_negative_prompts = [p.negative_prompt] * len(p.all_prompts)
+    p.all_seeds = [p.seed + (i if p.subseed_strength == 0 else 0) for i in range(len(p.all_prompts))]
+    p.all_subseeds = [p.subseed + i for i in range(len(p.all_prompts))]
+    script.process(p, *arguments)
+    p.init(p.all_prompts, p.all_seeds, p.all_subseeds)
+    latents, images = [], []
+    for n in range(p.n_iter):
+        if host.shared.state.interrupted:
+            break
+        here = slice(n * p.batch_size, (n + 1) * p.batch_size)
+        p.iteration, p.prompts, p.seeds, p.subseeds = n, p.all_prompts[here], p.all_seeds[here], p.all_subseeds[here]
+        script.before_process_batch(p, *arguments, batch_number=n, prompts=p.prompts, seeds=p.seeds)
+        noise = torch.stack([torch.randn(4, *p.size, generator=torch.Generator().manual_seed(s)) for s in p.seeds])
+        x = _pass(host, p, noise, lambda: p.init_latent)
+        latents.append(x)
+        for i, image in enumerate(picture(x)):
+            p.corrected.append(None if p.color_corrections is None else p.color_corrections[i])
+            holder = SimpleNamespace(image=image)
+            script.postprocess_image_after_composite(p, holder, *arguments)
+            images.append(holder.image)
+    if hasattr(p, "inner_job"):
+        host.process_images(p.inner_job)
+    p.color_corrections = None
+    infotexts = [f"a cat\nSteps: 6, Seed: {seed}, Size: 128x128" for seed in p.all_seeds[: len(images)]]
+    grid = [] if p.do_not_save_grid or len(images) < 2 else [Image.new("RGB", (9, 9))]
+    p.processed = Processed(p, [*grid, *images], [*(infotexts[:1] if grid else []), *infotexts], len(grid))
+    script.postprocess(p, p.processed, *arguments)
+    return torch.cat(latents)
+
+
+def _resized(mode: int, image: Image.Image, width: int, height: int) -> Image.Image:
+    return ImageOps.fit(image, (width, height)) if mode == 1 else image.resize((width, height))
+
+
+def _saved(image: Any, path: str, basename: str, seed: Any, prompt: Any, extension: str, **more: Any) -> Any:
+    """modules.images.save_image, which names a file by the next number."""
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = folder / f"{basename}-{len(list(folder.iterdir())):04}.{extension}"
+    assert more["grid"] and more["short_filename"]
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", more["info"])
+    image.save(name, format=Image.registered_extensions()[f".{extension}"], pnginfo=info)
+    return str(name), None
+
+
 def picture(x: Tensor) -> list[Image.Image]:
     """Latents (B, C, H, W) as grey pictures, a pixel for each."""
     return [Image.fromarray((each[0].clamp(0, 1) * 255).byte().numpy()) for each in x]
 
 
-def _pass(host: Webui, p: Job, noise: Tensor, start: Tensor | None) -> Tensor:
+def _pass(host: Webui, p: Job, noise: Tensor, start: Any) -> Tensor:
     sampler = Sampler(p.timesteps, host.flavour == "Forge")
     p.sampler = sampler
     if getattr(p, "scripts", True):
         host.script.process_before_every_sampling(p, *p.script_args, x=noise, noise=noise, c=None, uc=None)
+    start = start() if callable(start) else start  # the hosts read p.init_latent after that hook
     steps, kept = _img2img_steps(p, p.hr_second_pass_steps or p.steps)
     if p.timesteps and host.flavour != "Forge":
         times = sampler.get_timesteps(p, steps if start is not None else p.steps)

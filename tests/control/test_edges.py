@@ -1,0 +1,160 @@
+"""The mode `edges`: laws of the parts that outlines make, of the edit, and whole runs with an ideal denoiser."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from bench.structure import Realm, controlled, variety
+from bench.worlds import DISCS, outlines, overlap
+from lib_pxl.control.edges import parts
+from tests.control.stage import canvas, gaussian, layer, painted, program, sent
+from tests.control.structure import (
+    DISC,
+    ESTIMATES,
+    FACTOR,
+    FINE,
+    SIDE,
+    STEPS,
+    TWO,
+    edited,
+    nothing_is_read_back,
+    operations,
+    ready,
+    shown,
+    turned,
+)
+
+
+def cut(lines: Tensor) -> tuple[Tensor, Tensor]:
+    """The parts that are there, (P, H, W), and who meets whom."""
+    covers, weights = parts(lines)
+    there = covers.sum(1) > 0
+    return covers[there].view(-1, lines.shape[0] // 4, lines.shape[1] // 4), weights[there][:, there]
+
+
+def drawing(*boxes: tuple[int, int, int, int]) -> Tensor:
+    """Lines (64, 64) around boxes."""
+    picture = Image.new("1", (64, 64))
+    for box in boxes:
+        ImageDraw.Draw(picture).rectangle(box, outline=1, width=2)
+    return torch.from_numpy(numpy.array(picture))
+
+
+def test_parts_are_what_closed_lines_part_and_cover_the_picture_once() -> None:
+    covers, weights = cut(drawing((4, 4, 27, 27), (36, 30, 59, 55)))
+    assert len(covers) == 3 and covers.sum(0).allclose(torch.ones(16, 16))
+    ground, second, first = covers
+    assert first[2:6, 2:6].min() == 1 and second[9:13, 10:14].min() == 1 and ground[0].min() == 1
+    assert weights[1, 2] == 0 and weights[0, 1] > 0 and weights[1, 0] > 0
+
+
+def test_two_parts_that_meet_share_the_way_by_their_areas() -> None:
+    covers, weights = cut(drawing((16, 16, 47, 47)))
+    area = covers.sum((1, 2))
+    assert (weights[0, 1] + weights[1, 0]).item() == pytest.approx(1)
+    assert (weights[0, 1] * area[0]).item() == pytest.approx(float(weights[1, 0] * area[1]), rel=1e-4)
+
+
+def test_a_line_that_bounds_nothing_is_a_part_of_its_own() -> None:
+    lines = torch.zeros(64, 64, dtype=torch.bool)
+    lines[30:34, 10:54] = True
+    covers, weights = cut(lines)
+    assert len(covers) == 2 and covers[1, 8, 4:12].min() >= 0.5 and weights[0, 1] > 0
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_nothing_but_lines_or_none_is_one_part(value: bool) -> None:
+    covers, weights = parts(torch.full((64, 64), value))
+    assert covers.sum() == 256 and weights.max() <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scribble_is_cut_into_no_more_parts_than_there_is_room_for(seed: int) -> None:
+    covers, weights = parts(gaussian(64, 64, seed=seed) > 0.8)
+    assert covers.sum(0).allclose(torch.ones(256)) and weights.isfinite().all()
+    assert weights.diagonal().max() == 0 and weights.sum(1).max() <= 1
+
+
+def test_parts_that_meet_part_in_their_own_colours_the_more_the_stronger() -> None:
+    d = ESTIMATES["faint"]
+    inside = torch.tensor(DISC).reshape(SIDE, FACTOR, SIDE, FACTOR).float().mean((1, 3)) > 0.5
+    found = [d] + [edited(ready("edges", shown(DISC), i / 10), d) for i in range(1, 11)]
+    apart = torch.stack([each[..., inside].mean(-1) - each[..., ~inside].mean(-1) for each in found])
+    assert apart.norm(dim=-1).diff(dim=0).min() > 0
+    assert torch.cosine_similarity(apart[2:], apart[1:-1], dim=-1).min() > 0.99
+    assert found[-1].mean((-2, -1)).allclose(d.mean((-2, -1)), atol=0.02)
+
+
+def test_each_part_keeps_a_colour_of_its_own() -> None:
+    two = torch.tensor(TWO).reshape(SIDE, FACTOR, SIDE, FACTOR).float().mean((1, 3)) > 0.9
+    big = two & (torch.arange(SIDE) < 11)
+    colours = torch.tensor([[3.0, 0, 0, -1], [0, 3.0, 1, 0], [-1, -1, 0, 0]])
+    d = colours[2][:, None, None].expand(4, SIDE, SIDE).clone()
+    d[:, two] = colours[1][:, None]
+    d[:, big] = colours[0][:, None]
+    made = edited(ready("edges", shown(TWO)), d[None])[0]
+    for mask, wanted in ((big, colours[0]), (two & ~big, colours[1])):
+        assert torch.cosine_similarity(made[:, mask].mean(-1), wanted, dim=0) > 0.9
+
+
+@pytest.mark.parametrize("d", ESTIMATES.values(), ids=ESTIMATES)
+def test_inverted_or_paler_the_map_says_the_same(d: Tensor) -> None:
+    wanted = edited(ready("edges", shown(TWO)), d)
+    for low, high in ((255, 0), (55, 155), (200, 100)):
+        assert edited(ready("edges", shown(TWO, low, high)), d).allclose(wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("d", ESTIMATES.values(), ids=ESTIMATES)
+def test_no_colour_is_preferred(d: Tensor) -> None:
+    plan = ready("edges", shown(TWO))
+    assert edited(plan, turned(d)).allclose(turned(edited(plan, d)), atol=1e-3)
+
+
+def test_a_map_of_edges_is_taken_as_it_is() -> None:
+    board = canvas(steps=STEPS, channels=4, height=SIDE, width=SIDE, factor=FACTOR)
+    given = {"source": {"kind": "image", "image": sent(shown(TWO))}, "mode": "edges", "strength": 1}
+    found = [edited(program(layer(**given, map=each)).prepare(board), ESTIMATES["any"]) for each in ("luma", "edges")]
+    assert found[0].allclose(found[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0, 100, 255])
+def test_a_flat_map_does_nothing(level: int) -> None:
+    plan = ready("edges", Image.new("RGB", (FINE, FINE), (level, level, 40)))
+    for d in ESTIMATES.values():
+        assert edited(plan, d).allclose(d, atol=1e-5)
+
+
+def test_no_strength_is_no_layer() -> None:
+    assert ready("edges", shown(DISC), 0).tracks == ()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1)])
+def test_latents_of_a_single_line_are_finite(size: tuple[int, int]) -> None:
+    plan = ready("edges", painted(8, 8), height=size[0], width=size[1])
+    for d in (gaussian(2, 4, *size), torch.zeros(2, 4, *size), torch.full((2, 4, *size), 1e4)):
+        assert edited(plan, d).isfinite().all()
+
+
+def test_nothing_is_read_back() -> None:
+    nothing_is_read_back(ready("edges", shown(DISC), 0.5))
+
+
+def test_four_layers_are_few_operations() -> None:
+    assert operations("edges", 4) - operations("edges", 1) <= 3 * 23
+
+
+def test_pictures_get_the_map_s_outlines_and_keep_their_colours() -> None:
+    """A small version of the bench's figures; it has their means within the sampling error of this size."""
+    realm, count = Realm(DISCS, 2000), 128
+    maps = DISCS.draw(count, seed=1).structures
+    free, held, pulled = (
+        realm.sample(edit, count, 1) for edit in (None, controlled("edges", maps).apply, realm.lerp(maps))
+    )
+    none, mine, lerp = (overlap(outlines(each.structures), outlines(maps)) for each in (free, held, pulled))
+    assert mine.mean() > none.mean() + 0.2
+    assert mine.mean() > lerp.mean() - float((mine.var() / count + lerp.var() / count).sqrt())
+    assert 0.9 < variety(DISCS, [held], [maps]) / variety(DISCS, [free], [maps]) < 1.15
