@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lib_pxl.control import Plan
+from lib_pxl.control.mode import MODES
 from lib_pxl.hosts.fake import SAMPLERS, sigmas
-from tests.control.stage import canvas, gaussian, layer, painted, plan, program, sample, sent
+from tests.control.stage import PICTURE, canvas, gaussian, layer, painted, plan, program, sample, sent
 
 SHAPE = (4, 16, 16)
 TARGET = gaussian(1, *SHAPE, seed=9)
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+BUILT = [name for name, choice in MODES.items() if choice.build is not None]
+LEAN = ["color", "texture", "warp", "start"]
 READ_BACK = {"_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "unique"}
 
 
@@ -28,17 +32,26 @@ def stack(steps: int = 10) -> Plan:
     return program(*layers).prepare(canvas(TARGET, steps))
 
 
+def four(mode: str, seeds: Sequence[int] = (1, 2), **more: Any) -> Plan:
+    """Four layers of a mode with all that moves: noise as their maps, gates, a curve."""
+    usual = {"source": {"kind": "noise"}, "mode": mode, "strength": "0:1, 80%:0", "gate": {}, "motion": {"seed": 5}}
+    colours = gaussian(4, 3, seed=3)
+    return program(*[layer(**usual | more)] * 4).prepare(canvas(TARGET, batch=len(seeds), seeds=seeds, rgb=colours))
+
+
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Every operation that runs beneath it, by name, and the precision of all that it made."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.names: list[str] = []
+        self.count = 0  # of those that make a new tensor: on a GPU, its kernels
         self.dtypes: set[torch.dtype] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **kwargs or {})
         self.names.append(func.overloadpacket.__name__)
+        self.count += not func.is_view
         self.dtypes |= {each.dtype for each in tree_leaves(made) if isinstance(each, Tensor)}
         return made
 
@@ -58,13 +71,47 @@ def test_nothing_is_read_back_so_a_tensor_without_values_passes_through() -> Non
     assert made.shape == d.shape and made.dtype == d.dtype
 
 
-def test_no_operation_reads_a_value_back() -> None:
-    assert not READ_BACK & set(applied(stack(), gaussian(2, *SHAPE), torch.ones(2)).names)
+@pytest.mark.parametrize("mode", BUILT)
+def test_no_mode_gate_or_moving_map_reads_a_value_back(mode: str) -> None:
+    ready = four(mode, mask=sent(painted(128, 128, 3)))
+    with FakeTensorMode(allow_non_fake_inputs=True) as fake:
+        d = fake.from_tensor(gaussian(2, *SHAPE))
+        assert ready.apply(d, fake.from_tensor(torch.tensor([14.6, 0.1]))).shape == d.shape
+        assert ready.noise(d).shape == d.shape
 
 
-def test_every_operation_is_one_that_torch_2_1_has_on_a_mac_too() -> None:
+@pytest.mark.parametrize("mode", BUILT)
+def test_no_operation_reads_a_value_back(mode: str) -> None:
+    for ready in (stack(), four(mode)):
+        assert not READ_BACK & set(applied(ready, gaussian(2, *SHAPE), torch.ones(2)).names)
+
+
+@pytest.mark.parametrize("mode", BUILT)
+def test_every_operation_is_one_that_torch_2_1_has_on_a_mac_too(mode: str) -> None:
     lacking = {"bucketize", "cummax", "histc", "searchsorted", "std_mean", "var_mean"}
-    assert not lacking & set(applied(stack(), gaussian(2, *SHAPE), torch.ones(2)).names)
+    for ready in (stack(), four(mode)):
+        assert not lacking & set(applied(ready, gaussian(2, *SHAPE), torch.ones(2)).names)
+
+
+@pytest.mark.parametrize("mode", LEAN)
+@pytest.mark.parametrize("more", [{}, {"gate": None}, {"source": {"kind": "image", "image": PICTURE}}])
+def test_four_layers_take_at_most_60_operations_a_step_of_one_image(mode: str, more: dict[str, Any]) -> None:
+    assert applied(four(mode, [1], **more), gaussian(1, *SHAPE), torch.ones(1)).count <= 60
+
+
+@pytest.mark.parametrize("mode", BUILT)
+def test_a_gate_costs_no_operation_of_its_own(mode: str) -> None:
+    free, gated = (applied(four(mode, gate=gate), gaussian(2, *SHAPE), torch.ones(2)).count for gate in (None, {}))
+    assert free == gated
+
+
+@pytest.mark.parametrize("mode", BUILT)
+def test_each_image_of_a_batch_is_edited_as_if_it_were_alone(mode: str) -> None:
+    d, sigma = gaussian(2, *SHAPE), torch.tensor([5.0, 0.2])
+    together = four(mode).apply(d, sigma)
+    for i, seed in enumerate((1, 2)):
+        alone = four(mode, [seed]).apply(d[i : i + 1], sigma[i : i + 1])
+        assert alone.allclose(together[i : i + 1], atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
