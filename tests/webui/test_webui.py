@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from lib_pxl.control.map import pixels
+from lib_pxl.control.preset import PRESETS
 from lib_pxl.errors import StoreError
 from lib_pxl.hosts import fake
 from tests.webui.processing import Job, RedrawJob, Stage, Webui, copied
@@ -268,7 +269,7 @@ def test_a_preset_is_an_axis(webui: Webui, job: Any) -> None:
     door.desk.presets.save("mine", json.dumps({"layers": []}))
     webui.fire("on_before_ui")
     preset = webui.grid.axis_options[1]
-    assert preset.choices() == ["mine"] and preset.prepare is None
+    assert preset.choices() == [*PRESETS, "mine"] and preset.prepare is None
     p = Job(job())
     preset.apply(p, "yours", None)
     assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
