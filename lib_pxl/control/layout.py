@@ -40,17 +40,16 @@ def layout(stage: Stage) -> Made:
     live = (~flat).float()[:, None]
     table = joined(gains(stage.schedule, stage.strength)[:, None] * stage.seen(live), stage.seen(bounds))
     shapes = shapes.to(canvas.device)
-    nothing, one = shapes.new_zeros(1), shapes.new_full((), 1 + _SLACK)
+    nothing, nil, one = shapes.new_zeros(1), shapes.new_full((1, 1, 1), _FLAT**2), shapes.new_full((), 1 + _SLACK)
 
     def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
         b, c, h, wide = denoised.shape
         raised, calmed, least, most = row[..., None].unbind(1)  # (B, 1) each
         shape = choose(shapes, shown)  # (B, H*W, 1)
-        spread, mean = torch.var_mean(denoised, (-2, -1), correction=0, keepdim=True)
-        rest = denoised - mean  # or the rounding of a flat estimate would count as contrast
+        rest = denoised - denoised.mean((-2, -1), keepdim=True)  # or the rounding of a flat estimate would count as contrast
         own = torch.baddbmm(nothing, rest.view(b, c, -1), shape, beta=0, alpha=1 / (h * wide))  # (B, C, 1)
         length = torch.linalg.vector_norm(own, dim=1)
-        power = spread.sum(1).view(b, 1).clamp_min(_FLAT**2)
+        power = torch.baddbmm(nil, rest.view(b, 1, -1), rest.view(b, -1, 1), alpha=1 / (h * wide))[:, 0]  # (B, 1)
         missing = torch.addcdiv(one, length.square(), power, value=-1).sqrt()
         lift = lifted(length, least * missing, most, raised)
         calm = torch.addcmul(denoised, rest, calmed[..., None, None], value=-1)
