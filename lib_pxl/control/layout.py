@@ -46,7 +46,8 @@ def layout(stage: Stage) -> Made:
         b, c, h, wide = denoised.shape
         raised, calmed, least, most = row[..., None].unbind(1)  # (B, 1) each
         shape = choose(shapes, shown)  # (B, H*W, 1)
-        rest = denoised - denoised.mean((-2, -1), keepdim=True)  # or the rounding of a flat estimate would count as contrast
+        # Without the mean, or the rounding of a flat estimate would count as contrast.
+        rest = denoised - denoised.mean((-2, -1), keepdim=True)
         own = torch.baddbmm(nothing, rest.view(b, c, -1), shape, beta=0, alpha=1 / (h * wide))  # (B, C, 1)
         length = torch.linalg.vector_norm(own, dim=1)
         power = torch.baddbmm(nil, rest.view(b, 1, -1), rest.view(b, -1, 1), alpha=1 / (h * wide))[:, 0]  # (B, 1)
