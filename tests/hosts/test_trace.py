@@ -221,7 +221,7 @@ def test_a_trace_that_fails_leaves_the_picture_and_says_so(host: FakeHost, monke
     def fail(*_: Any) -> None:
         raise MemoryError
 
-    for door in ("begin", "look", "film"):
+    for door in ("begin", "look", "formed"):
         with monkeypatch.context() as patch:
             patch.setattr(Trace, door, fail)
             assert torch.equal(host.generate(job()).latents, plain)
