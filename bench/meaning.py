@@ -26,7 +26,7 @@ from lib_pxl.world.judge import foreground, score
 from lib_pxl.world.scene import SIZES, scenes
 
 SEED, COUNT = 41, 40
-STRENGTH = 0.2
+STRENGTH = "0:0.5, 60%:0.5, 61%:0"
 MODES = ("", "layout", "edges", "color")  # the first is none
 
 
@@ -73,7 +73,7 @@ def pixels(picture: Image.Image) -> Tensor:
 
 def meaning(count: int = COUNT) -> Iterator[list[str]]:
     """The small model, 20 steps: how far the drawn thing lies on a map that its prompt does not name."""
-    yield ["mode at 0.2", "overlap", "ground right", "colour right", "shape right"]
+    yield ["mode at 0.5 to 60 %", "overlap", "ground right", "colour right", "shape right"]
     wishes = asked(count)
     with tempfile.TemporaryDirectory() as data:
         host = DiffusersHost(checkpoint.load(str(FOLDER))[0], Path(data))

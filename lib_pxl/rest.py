@@ -152,17 +152,17 @@ def _add_formed(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/formed/{tab}", summary="The steps that are kept of this tab's last job")
     def formed(tab: str) -> dict[str, Any]:
         with _Told(404):
-            return desk.film(tab).describe()
+            return desk.formed(tab).describe()
 
     @routes.get("/formed/{tab}/strip.webp", summary="Its steps side by side", response_class=Response)
     def strip(tab: str, columns: int | None = None) -> Response:
         with _Told(404):
-            return Response(desk.film(tab).strip(columns), media_type="image/webp", headers=fresh)
+            return Response(desk.formed(tab).strip(columns), media_type="image/webp", headers=fresh)
 
     @routes.get("/formed/{tab}/film.gif", summary="Its steps one after the other", response_class=Response)
     def film(tab: str) -> Response:
         with _Told(404):
-            return Response(desk.film(tab).animation(), media_type="image/gif", headers=fresh)
+            return Response(desk.formed(tab).animation(), media_type="image/gif", headers=fresh)
 
 
 def _measured(data: bytes) -> tuple[int, tuple[int, int]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from lib_pxl.control import map as maps
 from lib_pxl.control.canvas import Canvas
 from lib_pxl.control.layout import gains, lifted, usual
-from lib_pxl.control.stage import Made, Stage
+from lib_pxl.control.stage import Made, Stage, joined
 
 _LEAST, _MOST = 0.9, 1.2  # the contrast between two parts that meet; 1 is what two usual colours have
 _PARTS = 12  # the largest so many, counted with the lines that bound nothing
@@ -28,20 +28,21 @@ def edges(stage: Stage) -> Made:
     found = [_parted(each, stage) for each in stage.frames.pixels()]
     covers, weights = (torch.stack(each).to(canvas.device) for each in zip(*found, strict=True))
     means = (covers / covers.sum(-1, keepdim=True).clamp_min(1)).mT  # (K, H*W, P)
-    live = weights.flatten(1).any(1).float()[:, None]  # (K, 1)
+    live = stage.seen(weights.flatten(1).any(1).float()[:, None])  # (M, B or 1, 1)
+    gain = gains(stage.schedule, stage.strength)[:, None] * live
     least, most = covers.new_tensor([_LEAST, _MOST]) * usual(canvas.channels)
 
-    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
+    def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
         b, c, _, _ = denoised.shape
-        raised, calmed = (row * choose(live, place))[..., None][..., None].unbind(1)  # (B, 1, 1) each
+        raised, calmed, kept = row[..., None, None].unbind(1)  # (B, 1, 1) each
         own = denoised.view(b, c, -1)
-        colours = own @ choose(means, place)  # (B, C, P)
+        colours = own @ choose(means, shown)  # (B, C, P)
         apart = colours[..., None] - colours[:, :, None]
-        lift = lifted(torch.linalg.vector_norm(apart, dim=1), least, most, raised) * choose(weights, place)
+        lift = lifted(torch.linalg.vector_norm(apart, dim=1), least, most, raised) * choose(weights, shown)
         moved = torch.addcmul((apart * lift[:, None]).sum(-1), colours, calmed)
-        return torch.baddbmm(own * (1 - calmed), moved, choose(covers, place)).view_as(denoised)
+        return torch.baddbmm(own * kept, moved, choose(covers, shown)).view_as(denoised)
 
-    return Made(edit, gains(stage.schedule, stage.strength))
+    return Made(edit, joined(gain, 1 - gain[..., 1:]))
 
 
 def parts(lines: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,15 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lib_pxl.control.canvas import Canvas, Schedule, spread
-from lib_pxl.control.stage import Made, Stage
+from lib_pxl.control.stage import Made, Stage, joined
 
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
 _LEAST = 1.65  # the contrast of a picture that does not follow yet; 1 is what two usual colours have between them
 _MOST = 1.3  # the most contrast, alike
-_CALM, _CALMEST = (
-    1.5,
-    4.5,
-)  # the gain of the rest at a sigma of 1, and where it ends: more leaves a ghost in the picture
+_CALM, _CALMEST = 1.5, 4.5  # the gain of the rest at a sigma of 1, and where it ends: more leaves a ghost behind
 _AHEAD = 2.0  # a step moves the picture at most so many times the way to its aim
 _SLACK = 1e-5  # a correlation may come out a rounding above 1
 _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
@@ -39,26 +36,27 @@ def layout(stage: Stage) -> Made:
     shapes = (fields / deviation[:, None, None]).masked_fill(flat[:, None, None], 0).flatten(1)[:, :, None]
     span = (fields.amax((-2, -1)) - fields.amin((-2, -1))).clamp_min(_NIL)
     one_apart = usual(canvas.channels) * deviation / span  # in the share that a field of unit power has of it
-    bounds = torch.stack([_LEAST * one_apart, _MOST * one_apart, (~flat).float()], dim=1).to(canvas.device)  # (K, 3)
+    bounds = torch.stack([_LEAST * one_apart, _MOST * one_apart], dim=1)  # (K, 2)
+    live = (~flat).float()[:, None]
+    table = joined(gains(stage.schedule, stage.strength)[:, None] * stage.seen(live), stage.seen(bounds))
     shapes = shapes.to(canvas.device)
-    nothing, one = shapes.new_zeros(1), shapes.new_full((), 1 + _SLACK)
+    nothing, nil, one = shapes.new_zeros(1), shapes.new_full((1, 1, 1), _FLAT**2), shapes.new_full((), 1 + _SLACK)
 
-    def edit(denoised: Tensor, row: Tensor, place: Tensor) -> Tensor:
+    def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
         b, c, h, wide = denoised.shape
-        least, most, live = choose(bounds, place)[..., None].unbind(1)  # (B, 1) each
-        raised, calmed = (row * live)[..., None].unbind(1)
-        shape = choose(shapes, place)  # (B, H*W, 1)
+        raised, calmed, least, most = row[..., None].unbind(1)  # (B, 1) each
+        shape = choose(shapes, shown)  # (B, H*W, 1)
+        # Without the mean, or the rounding of a flat estimate would count as contrast.
         rest = denoised - denoised.mean((-2, -1), keepdim=True)
         own = torch.baddbmm(nothing, rest.view(b, c, -1), shape, beta=0, alpha=1 / (h * wide))  # (B, C, 1)
         length = torch.linalg.vector_norm(own, dim=1)
-        whole = torch.linalg.vector_norm(rest.view(b, -1), dim=1, keepdim=True) / (h * wide) ** 0.5
-        follows = length / whole.clamp_min(_NIL)
-        missing = torch.addcmul(one, follows, follows, value=-1).sqrt()
+        power = torch.baddbmm(nil, rest.view(b, 1, -1), rest.view(b, -1, 1), alpha=1 / (h * wide))[:, 0]  # (B, 1)
+        missing = torch.addcdiv(one, length.square(), power, value=-1).sqrt()
         lift = lifted(length, least * missing, most, raised)
         calm = torch.addcmul(denoised, rest, calmed[..., None, None], value=-1)
         return torch.baddbmm(calm.view(b, c, -1), own * (lift + calmed)[..., None], shape.mT).view_as(denoised)
 
-    return Made(edit, gains(stage.schedule, stage.strength))
+    return Made(edit, table)
 
 
 def structure(pixels: Tensor, canvas: Canvas) -> Tensor:

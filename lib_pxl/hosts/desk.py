@@ -12,7 +12,7 @@ from PIL import Image
 from lib_pxl.control import preset
 from lib_pxl.errors import StoreError, Words
 from lib_pxl.hosts.annotation import Annotations
-from lib_pxl.hosts.film import Film
+from lib_pxl.hosts.formed import Formed
 from lib_pxl.hosts.latents import Latents
 from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
@@ -35,7 +35,7 @@ class Desk:
         self.key = page_key()
         self.previous: Image.Image | None = None  # the last picture made
         self._ended: dict[str, tuple[int, str | None]] = {}
-        self._films: dict[str, Film | None] = {}
+        self._formed: dict[str, Formed | None] = {}
         self._lock = threading.Lock()
 
     @cached_property
@@ -58,15 +58,15 @@ class Desk:
         with self._lock:
             return self._ended.get(tab, (0, None))
 
-    def keep(self, tab: str, film: Film | None) -> None:
+    def keep(self, tab: str, formed: Formed | None) -> None:
         """Remember how the picture of a tab's last job formed, if it was asked."""
         with self._lock:
-            self._films[tab] = film
+            self._formed[tab] = formed
 
-    def film(self, tab: str) -> Film:
+    def formed(self, tab: str) -> Formed:
         """How the picture of a tab's last job formed."""
         with self._lock:
-            film = self._films.get(tab)
-        if film is None:
-            raise StoreError(f"film of {tab!r}"[:80], got=Words("none"), wanted='a job with "trace": true before it')
-        return film
+            formed = self._formed.get(tab)
+        if formed is None:
+            raise StoreError(f"steps of {tab!r}"[:80], got=Words("none"), wanted='a job with "trace": true before it')
+        return formed

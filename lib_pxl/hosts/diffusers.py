@@ -179,7 +179,7 @@ class DiffusersHost:
                 if run.feed is not None:
                     run.feed.close()
                 self.forget()
-                self.desk.keep(tab or request.kind, run.film())
+                self.desk.keep(tab or request.kind, run.formed())
                 self.desk.finish(tab or request.kind, run.problem)
         pictures = [each for sitting in sittings for each in sitting.pictures]
         seeds = [seed for sitting in sittings for seed in sitting.request.seeds]

@@ -111,7 +111,7 @@ class FakeHost:
             self._assemble(run, picture, torch.cat(made))
         finally:
             self.forget()
-            self.desk.keep(kind, run.film())
+            self.desk.keep(kind, run.formed())
             self.desk.finish(kind, run.problem)
         picture.latents = torch.cat(made)
         if run.text and run.problem is None:

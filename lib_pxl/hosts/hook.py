@@ -157,9 +157,9 @@ class Hooks:
             if p.pxl_redraw is not None:
                 p.pxl_redraw.end()
             p.pxl_run = p.pxl_redraw = None
-            film, of_page = run.film(), not getattr(p, "is_api", False)
-            if film or of_page:
-                self.desk.keep(tab, film)
+            formed, of_page = run.formed(), not getattr(p, "is_api", False)
+            if formed or of_page:
+                self.desk.keep(tab, formed)
             if of_page:  # the page asks for its own jobs
                 self.desk.finish(tab, run.problem)
 

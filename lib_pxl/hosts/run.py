@@ -19,7 +19,7 @@ from lib_pxl.errors import ImageError, PxlError, Words
 from lib_pxl.hosts.base import Guest, Host, Pass
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.feed import Feed
-from lib_pxl.hosts.film import Film
+from lib_pxl.hosts.formed import Formed
 from lib_pxl.hosts.job import Control, Job
 from lib_pxl.hosts.trace import Trace
 from lib_pxl.store.animations import Animation, open_animation
@@ -150,11 +150,11 @@ class Run:
                 guest.look(denoised, edited, sigma)
         return edited
 
-    def film(self) -> Film | None:
+    def formed(self) -> Formed | None:
         """How the picture formed, where the job asked for it."""
         if self.trace is not None:
             with self.stepping_aside():
-                return self.trace.film()
+                return self.trace.formed()
         return None
 
     def _through(self, door: str, value: T, call: Callable[[Guest, T], T]) -> T:

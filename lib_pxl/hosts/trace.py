@@ -11,7 +11,7 @@ from torch import Tensor
 from lib_pxl.control import Canvas
 from lib_pxl.control.canvas import FINE, Schedule
 from lib_pxl.hosts.base import Guest, Pass
-from lib_pxl.hosts.film import Film, Reel
+from lib_pxl.hosts.formed import Formed, Reel
 
 MOST = 200  # steps kept of a pass
 SIDE = 128  # pixels of a small picture's longer side, at most
@@ -82,7 +82,7 @@ class Trace(Guest):
         """Keep both, small."""
         self.passes[-1].add(denoised, edited, sigma)
 
-    def film(self) -> Film | None:
+    def formed(self) -> Formed | None:
         """What was seen, or None where there was nothing."""
         reels = tuple(each.reel() for each in self.passes if each.steps)
-        return Film(reels) if reels else None
+        return Formed(reels) if reels else None

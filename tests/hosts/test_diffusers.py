@@ -460,7 +460,7 @@ def test_how_a_picture_formed(kind: str, layers: int, pipe: Any, job: Any) -> No
     made = host.generate(request, {"control": given | {"trace": True}}, tab="mine")
     assert made.problem is None and "trace" not in made.infotexts[0]
     assert same(made, host.generate(request, {"control": given}))
-    film = host.desk.film("mine")
+    film = host.desk.formed("mine")
     assert [(reel.kind, len(reel.formed)) for reel in film.reels] == [("base", 7), ("hires", 5)]
     last = film.reels[-1]
     preview = np.asarray(host.preview(made.latents)[0]).astype(int)
@@ -476,7 +476,7 @@ def test_what_an_interrupted_job_had_formed_is_shown(host: DiffusersHost) -> Non
         on_step=lambda step: stop.set() if step.number == 2 else None,
         stop=stop,
     )
-    assert host.desk.film("txt2img").count == 2
+    assert host.desk.formed("txt2img").count == 2
 
 
 # ---- when something goes wrong ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from lib_pxl.errors import StoreError
 from lib_pxl.hosts import run as runs
 from lib_pxl.hosts.base import Guest, Pass
 from lib_pxl.hosts.fake import SAMPLERS, FakeHost, sigmas
-from lib_pxl.hosts.film import Film
+from lib_pxl.hosts.formed import Formed
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 from lib_pxl.hosts.trace import MOST, SIDE, Trace
 from tests.control.stage import gaussian, layer
@@ -31,8 +31,8 @@ def host(data_folder: Path) -> FakeHost:
     return FakeHost(data_folder)
 
 
-def film(host: FakeHost) -> Film:
-    return host.desk.film("txt2img")
+def film(host: FakeHost) -> Formed:
+    return host.desk.formed("txt2img")
 
 
 def preview(host: FakeHost, latents: Tensor) -> NDArray[numpy.uint8]:
@@ -99,7 +99,7 @@ def test_off_makes_nothing_at_all(host: FakeHost, monkeypatch: pytest.MonkeyPatc
 def test_the_last_job_s_film_is_the_tab_s(host: FakeHost) -> None:
     host.generate(job(), steps=4)
     host.generate(job(), steps=5, kind="img2img")
-    assert film(host).count == 4 and host.desk.film("img2img").count == 5
+    assert film(host).count == 4 and host.desk.formed("img2img").count == 5
     host.generate()
     with pytest.raises(StoreError):
         film(host)
@@ -141,7 +141,7 @@ def test_of_many_batches_the_last_one_s_first_image_is_kept(host: FakeHost) -> N
         made.begin(stage())
         for sigma in sigmas(4)[:-1]:
             made.estimate(gaussian(2, 4, 8, 8, seed=seed), sigma.expand(2))
-    found = made.film()
+    found = made.formed()
     assert found is not None and found.count == 4
     assert numpy.array_equal(found.reels[0].formed[-1], preview(host, gaussian(2, 4, 8, 8, seed=2)[0]))
 
@@ -152,7 +152,7 @@ def test_a_pass_that_is_begun_twice_is_one(host: FakeHost) -> None:
         made.begin(stage(kind))
         for _ in range(calls):
             made.estimate(gaussian(2, 4, 8, 8), torch.ones(2))
-    found = made.film()
+    found = made.formed()
     assert found is not None and [len(reel.formed) for reel in found.reels] == [2, 3]
 
 
@@ -163,7 +163,7 @@ def test_of_too_many_steps_an_even_part_is_kept_and_the_last_always(calls: int, 
     for i, sigma in enumerate(sigmas(calls)[:-1]):
         made.estimate(torch.full((2, 4, 8, 8), i / calls), sigma.expand(2))
         assert made.trace is not None and len(made.trace.passes[-1].steps) <= MOST
-    found = made.film()
+    found = made.formed()
     assert found is not None and MOST / 2 <= found.count <= MOST
     (reel,) = found.reels
     assert reel.progress[0] == 0 and reel.progress[-1] == 1
@@ -176,7 +176,7 @@ def test_large_latents_are_seen_small(host: FakeHost) -> None:
     made = run(host)
     made.begin(stage(side=2 * SIDE + 1))
     made.estimate(torch.ones(2, 4, 2 * SIDE + 1, 2 * SIDE + 1), torch.ones(2))
-    found = made.film()
+    found = made.formed()
     assert found is not None and max(found.reels[0].formed.shape[1:3]) <= SIDE
 
 
@@ -184,7 +184,7 @@ def test_an_estimate_that_is_no_number_is_drawn_all_the_same(host: FakeHost) -> 
     made = run(host)
     made.begin(stage())
     made.estimate(torch.full((2, 4, 8, 8), float("nan")), torch.ones(2))
-    assert made.film() is not None and made.problem is None
+    assert made.formed() is not None and made.problem is None
 
 
 def test_in_inference_mode_nothing_is_different(host: FakeHost) -> None:
@@ -221,7 +221,7 @@ def test_a_trace_that_fails_leaves_the_picture_and_says_so(host: FakeHost, monke
     def fail(*_: Any) -> None:
         raise MemoryError
 
-    for door in ("begin", "look", "film"):
+    for door in ("begin", "look", "formed"):
         with monkeypatch.context() as patch:
             patch.setattr(Trace, door, fail)
             assert torch.equal(host.generate(job()).latents, plain)

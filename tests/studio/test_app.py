@@ -9,6 +9,7 @@ import pytest
 import tiny
 from starlette.testclient import TestClient
 
+from lib_pxl.control.preset import PRESETS
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.studio import app
@@ -59,7 +60,7 @@ def test_with_a_login_nothing_answers_without_it(client: Client) -> None:
     calls = client(("me", "secret"), "http://studio.example")
     assert calls.get("/pxl/v1/presets").status_code == 401
     assert calls.get("/pxl/v1/presets", auth=("me", "wrong")).status_code == 401
-    assert calls.get("/pxl/v1/presets", auth=("me", "secret")).json() == {"presets": []}
+    assert calls.get("/pxl/v1/presets", auth=("me", "secret")).json()["built_in"] == [*PRESETS]
     assert calls.get("/config").status_code == 401
     assert "data-key" not in calls.get("/").text
     assert calls.post("/login", data={"username": "me", "password": "wrong"}).status_code == 400

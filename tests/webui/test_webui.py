@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from lib_pxl.control.map import pixels
+from lib_pxl.control.preset import PRESETS
 from lib_pxl.errors import StoreError
 from lib_pxl.hosts import fake
 from tests.webui.processing import Job, RedrawJob, Stage, Webui, copied
@@ -268,7 +269,7 @@ def test_a_preset_is_an_axis(webui: Webui, job: Any) -> None:
     door.desk.presets.save("mine", json.dumps({"layers": []}))
     webui.fire("on_before_ui")
     preset = webui.grid.axis_options[1]
-    assert preset.choices() == ["mine"] and preset.prepare is None
+    assert preset.choices() == [*PRESETS, "mine"] and preset.prepare is None
     p = Job(job())
     preset.apply(p, "yours", None)
     assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
@@ -324,7 +325,7 @@ def test_how_a_picture_formed_is_kept(webui: Webui, job: Any, timesteps: bool, l
         assert torch.equal(webui.process_images(p), unseen)
     assert ("pxl" in p.extra_generation_params) == layered and "pxl error" not in p.extra_generation_params
     assert "trace" not in p.extra_generation_params.get("pxl", "")
-    film = door.desk.film("txt2img")
+    film = door.desk.formed("txt2img")
     assert [reel.kind for reel in film.reels] == ["base", "hires"] and film.count == webui.calls
     assert numpy.array_equal(film.reels[-1].wished, film.reels[-1].formed) is not layered
     assert film.reels[-1].formed.shape[1:] == (32, 32, 3)
@@ -336,12 +337,12 @@ def test_a_program_s_job_leaves_the_page_s_film_alone_unless_it_asked_for_one(we
     traced = {"control": {"trace": True}}
     webui.process_images(Job(traced, steps=4))
     webui.process_images(Job(job(), is_api=True))
-    assert door.desk.film("txt2img").count == 4
+    assert door.desk.formed("txt2img").count == 4
     webui.process_images(Job(traced, steps=5, is_api=True))
-    assert door.desk.film("txt2img").count == 5
+    assert door.desk.formed("txt2img").count == 5
     webui.process_images(Job(job()))
     with pytest.raises(StoreError, match="wanted a job with"):
-        door.desk.film("txt2img")
+        door.desk.formed("txt2img")
 
 
 def test_a_layer_that_is_switched_off_may_be_half_made(webui: Webui) -> None:

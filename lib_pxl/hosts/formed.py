@@ -26,7 +26,7 @@ class Reel:
 
 
 @dataclass(frozen=True)
-class Film:
+class Formed:
     """All passes of a picture, one after the other."""
 
     reels: tuple[Reel, ...]
