@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from statistics import median
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench.scene import board, program
+from bench.scene import BUILT, LAYERS, NOISE, STILL, board, four, program
 from lib_pxl.hosts.fake import sigmas
 
-LAYERS, CHANNELS, SIDE = 4, 320, 64  # as SD1's first block sees a picture of 512 pixels a side
+CHANNELS, SIDE = 320, 64  # as SD1's first block sees a picture of 512 pixels a side
+LARGE, STEPS = 128, 30  # and as SDXL's sees one of 1024
+ENOUGH = 1.5  # seconds for each work that is made ready
+MAPS = {"a still": STILL, "moving noise": NOISE}
+KINDS = list(product(BUILT, MAPS, (False, True)))
 
 
 class Counter(TorchDispatchMode):
@@ -26,6 +31,11 @@ class Counter(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += not func.is_view
         return func(*args, **kwargs or {})
+
+
+def devices() -> list[str]:
+    """What there is to compute on."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
 def seconds(works: dict[str, Callable[[], Any]], device: str, times: int) -> dict[str, float]:
@@ -42,10 +52,10 @@ def seconds(works: dict[str, Callable[[], Any]], device: str, times: int) -> dic
 
 
 @torch.inference_mode()
-def cost(times: int = 60) -> Iterator[list[str]]:
-    """Medians, relative to one 3×3 convolution of 320 channels at the same size of latent."""
+def cost(times: int = 25) -> Iterator[list[str]]:
+    """A step with four layers: medians, relative to one 3×3 convolution of 320 channels at the same size of latent."""
     yield ["device", "work", "milliseconds", "convolutions", "operations"]
-    for device in ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]:
+    for device in devices():
         works = workload(device)
         medians = seconds(works, device, times)
         for name, work in works.items():
@@ -57,15 +67,35 @@ def cost(times: int = 60) -> Iterator[list[str]]:
 
 def workload(device: str) -> dict[str, Callable[[], Any]]:
     """What is measured, by name."""
-    canvas = board(sigmas(20), torch.randn(1, 4, SIDE, SIDE), device)
+    canvas = board(sigmas(10), torch.randn(1, 4, SIDE, SIDE), device)
     d, sigma = torch.randn(1, 4, SIDE, SIDE, device=device), torch.ones(1, device=device)
     wide = torch.randn(1, CHANNELS, SIDE, SIDE, device=device)
     convolution = torch.nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, device=device)
-    whole, off = program("0:0.5, 80%:0", LAYERS), program(0).prepare(canvas)
-    ready = whole.prepare(canvas)
-    return {
+    off = program(0).prepare(canvas)
+    works: dict[str, Callable[[], Any]] = {
         "one convolution": lambda: convolution(wide),
-        f"a step with {LAYERS} layers": lambda: ready.apply(d, sigma),
         "a step switched off": lambda: off.apply(d, sigma),
-        f"preparing {LAYERS} layers, without the VAE": lambda: whole.prepare(canvas),
     }
+    for mode, shown, gated in KINDS:
+        ready = four(mode, MAPS[shown], gated).prepare(canvas)
+        works[f"{LAYERS} layers {kind(mode, shown, gated)}"] = lambda ready=ready: ready.apply(d, sigma)
+    return works
+
+
+def kind(mode: str, shown: str, gated: bool) -> str:
+    """Those layers in words."""
+    return f"{mode} of {shown}" + (", gated" if gated else "")
+
+
+@torch.inference_mode()
+def preparing() -> Iterator[list[str]]:
+    """Preparing four layers for 128×128 latents and 30 steps, without the VAE: medians in milliseconds."""
+    yield ["device", "work", "milliseconds"]
+    for device in devices():
+        canvas = board(sigmas(STEPS), torch.randn(1, 4, LARGE, LARGE), device)
+        for mode, shown, gated in KINDS:
+            whole = four(mode, MAPS[shown], gated)
+            spent: list[float] = []
+            while sum(spent) < ENOUGH:
+                spent += seconds({"": lambda: whole.prepare(canvas)}, device, 1).values()  # noqa: B023
+            yield [device, f"{LAYERS} layers {kind(mode, shown, gated)}", f"{median(spent) * 1000:.0f}"]

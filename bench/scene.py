@@ -1,9 +1,10 @@
-"""What all measurements share: a picture, a program of so many layers, and a canvas that needs no model."""
+"""What all measurements share: a picture, programs of so many layers, and a canvas that needs no model."""
 
 from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import numpy
 import torch
@@ -11,8 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Canvas, Program
+from lib_pxl.control.mode import MODES
 
-FACTOR = 8
+FACTOR, LAYERS = 8, 4
+BUILT = [name for name, choice in MODES.items() if choice.build is not None]
 
 
 def picture(side: int = 512) -> str:
@@ -24,12 +27,18 @@ def picture(side: int = 512) -> str:
 
 
 PICTURE = picture()
+STILL: dict[str, Any] = {"kind": "image", "image": PICTURE}
+NOISE: dict[str, Any] = {"kind": "noise"}
 
 
-def program(strength: float | str, layers: int = 1) -> Program:
-    """So many layers of mode `color`."""
-    layer = {"source": {"kind": "image", "image": PICTURE}, "strength": strength}
-    return Program.parse({"layers": [layer] * layers})
+def program(strength: float | str, layers: int = 1, **fields: Any) -> Program:
+    """So many layers, of mode `color` where nothing else is said."""
+    return Program.parse({"layers": [{"source": STILL, "strength": strength, **fields}] * layers})
+
+
+def four(mode: str, source: dict[str, Any], gated: bool) -> Program:
+    """Four layers that act at most steps."""
+    return program("0:0.5, 80%:0", LAYERS, mode=mode, source=source, gate={} if gated else None)
 
 
 def board(sigmas: Tensor, target: Tensor, device: str = "cpu") -> Canvas:
@@ -45,6 +54,6 @@ def board(sigmas: Tensor, target: Tensor, device: str = "cpu") -> Canvas:
         seeds=[1],
         device=device,
         dtype=torch.float32,
-        rgb=torch.zeros(channels, 3),
+        rgb=torch.eye(channels, 3),
         encode=lambda pixels: target,
     )

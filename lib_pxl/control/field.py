@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -70,9 +71,14 @@ def cover(field: Tensor, share: float, soft: float) -> Tensor:
     flat = field.flatten(-2)
     rank = torch.empty_like(flat).scatter_(
         -1,
-        flat.argsort(dim=-1),
+        _order(flat),
         ((torch.arange(flat.shape[-1], device=flat.device) + 0.5) / flat.shape[-1]).expand_as(flat),
     )
     border = max(soft * 2 * min(share, 1 - share), 1e-6)
     t = ((rank - (1 - share)) / border + 0.5).clamp(0, 1)
     return (t * t * (3 - 2 * t)).reshape(field.shape)
+
+
+def _order(x: Tensor) -> Tensor:
+    """The order that sorts x; on the CPU by numpy, whose sort is the faster one."""
+    return x.argsort(dim=-1) if x.is_cuda else torch.from_numpy(numpy.argsort(x.cpu().numpy(), axis=-1)).to(x.device)

@@ -25,15 +25,17 @@ from lib_pxl.knobs import Choice, Knob
 _WHIRL = 0.35  # curl noise's features, as a share of the shorter side
 _LEAST = 0.02  # a step that takes less than this share of the estimate is not made up for
 _NIL = 1e-6
+_TRIES = 6
 
 
 def warp(stage: Stage) -> Made:
     """Displace the estimate so that the picture follows the motion."""
-    moves = displacement(stage).diff(dim=0)  # (N, 2, H, W)
+    total = displacement(stage)
+    steps = total.diff(dim=0)
+    moves = carry(steps, grid_of(origin(total[1:])))  # (N, 2, H, W): what lies here began there, and goes with that
     grids = grid_of(moves).to(stage.canvas.device)
-
     gain = 1 / (1 - stage.schedule.leads_to / stage.schedule.sigmas).clamp(min=_LEAST)
-    gain = gain * (moves != 0).flatten(1).any(1)  # where nothing moves, not even a rounding does
+    gain = gain * (steps != 0).flatten(1).any(1)  # where nothing moves, not even a rounding does
 
     def edit(denoised: Tensor, row: Tensor, step: Tensor) -> Tensor:
         return torch.lerp(denoised, carry(denoised, grids[step]), row[:, :, None, None])
@@ -43,7 +45,7 @@ def warp(stage: Stage) -> Made:
 
 
 def displacement(stage: Stage) -> Tensor:
-    """How far each place has been carried before each call and after the last, (N+1, 2, H, W) in latents."""
+    """How far what began at each place is carried before each call and after the last, (N+1, 2, H, W) in latents."""
     own, n = stage.motion, stage.schedule.calls
     kind = MOTION["kind"].choices[own["kind"]].build
     u = torch.arange(n + 1) / n
@@ -67,12 +69,16 @@ def carry(x: Tensor, grid: Tensor) -> Tensor:
 
 
 def journey(stage: Stage) -> Tensor:
-    """Where the content of each place has come from by the end of each step, one step after the other, (N, 2, H, W)."""
-    moves = displacement(stage).diff(dim=0)
-    come = [torch.zeros_like(moves[:1])]
-    for move, grid in zip(moves, grid_of(moves), strict=True):
-        come.append(move + carry(come[-1], grid[None]))
-    return torch.cat(come[1:])
+    """How far what lies at each place by the end of each step has come, (N, 2, H, W)."""
+    return origin(displacement(stage)[1:])
+
+
+def origin(carried: Tensor) -> Tensor:
+    """How far what lies at each place has come, where what began at each was carried so far, c(x) = t(x − c(x))."""
+    come = carried
+    for _ in range(_TRIES):  # half the way each time, or it would swing where a field is steep
+        come = torch.lerp(come, carry(carried, grid_of(come)), 0.5)
+    return come
 
 
 def _rise(u: Tensor, rest: float) -> Tensor:
