@@ -425,7 +425,7 @@
         /** A picture that moves; a folder or a video on the server's disk is named instead. */
         frames(slot) {
             const isTyped = (value) => !/^(map|data):/.test(value);
-            const text = el("input.pxl-text", { type: "text", placeholder: "or a folder or video there", spellcheck: false,
+            const text = el("input.pxl-text", { type: "text", placeholder: "or a path", spellcheck: false,
                 "aria-label": "A path on the machine that makes the pictures", title: slot.field.help || "" });
             const picture = fields.image({ ...slot, set: (value) => { text.value = ""; slot.set(value); } });
             text.value = isTyped(slot.get() || "") ? slot.get() || "" : "";

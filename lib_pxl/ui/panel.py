@@ -71,7 +71,8 @@ def _field(knob: Knob) -> dict[str, Any]:
     if isinstance(knob, SourceKnob):
         field["choices"] = [_choice(name, kind) | {"fields": _fields(own)} for name, (kind, own) in SOURCES.items()]
     if knob.choices:
-        field["choices"] = [_choice(*each) for each in knob.choices.items()]
+        words = all(choice.build is None for choice in knob.choices.values())  # such as `advance`: nothing to build
+        field["choices"] = [_choice(*each, built=words) for each in knob.choices.items()]
     return field
 
 
@@ -79,5 +80,5 @@ def _fields(knobs: Mapping[str, Knob]) -> list[dict[str, Any]]:
     return [_field(knob) for knob in knobs.values()]
 
 
-def _choice(value: str, choice: Choice) -> dict[str, Any]:
-    return {"value": value, "label": choice.label, "help": choice.help, "built": choice.build is not None}
+def _choice(value: str, choice: Choice, built: bool = False) -> dict[str, Any]:
+    return {"value": value, "label": choice.label, "help": choice.help, "built": built or choice.build is not None}

@@ -75,6 +75,8 @@ def test_the_editor_is_told_every_knob_of_a_layer() -> None:
     nested = {each["name"] for each in fields["gate"]["fields"]}
     assert nested == set(GATE)
     assert {each["value"] for each in fields["source"]["choices"]} == set(SOURCES)
+    frames = next(each["fields"] for each in fields["source"]["choices"] if each["value"] == "frames")
+    assert all(each["built"] for field in frames for each in field.get("choices", ())), "words are always there"
     assert [each["name"] for each in told["control"]] == list(panel.BESIDE)
     assert {*panel.BESIDE, "enabled", "layers"} == set(CONTROL), "every knob of a job is drawn"
     built = {name for name, choice in MODES.items() if choice.build is not None}
