@@ -7,11 +7,14 @@ from collections.abc import Iterable
 
 import torch
 
-from bench.cost import cost
+from bench.cost import cost, preparing
 from bench.film import film
 from bench.meaning import meaning
+from bench.memory import memory
+from bench.moving import alike, gates, start, warp
 from bench.statistics import deviation, distance
 from bench.structure import structure
+from bench.unet import unet
 
 
 def show(title: str | None, rows: Iterable[list[str]]) -> None:
@@ -23,10 +26,13 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+TABLES = [deviation, distance, start, warp, gates, alike, structure, meaning, cost, preparing, memory, film]
+
+
 def main() -> None:
     """Every table in turn."""
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for table in (deviation, distance, structure, meaning, cost, film):
+    for table in [*TABLES, *([unet] if torch.cuda.is_available() else [])]:
         show(table.__doc__, table())
 
 
