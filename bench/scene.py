@@ -36,9 +36,9 @@ def program(strength: float | str, layers: int = 1, **fields: Any) -> Program:
     return Program.parse({"layers": [{"source": STILL, "strength": strength, **fields}] * layers})
 
 
-def four(mode: str, source: dict[str, Any], gated: bool) -> Program:
+def four(mode: str, source: dict[str, Any], gated: bool, layers: int = LAYERS) -> Program:
     """Four layers that act at most steps."""
-    return program("0:0.5, 80%:0", LAYERS, mode=mode, source=source, gate={} if gated else None)
+    return program("0:0.5, 80%:0", layers, mode=mode, source=source, gate={} if gated else None)
 
 
 def board(sigmas: Tensor, target: Tensor, device: str = "cpu") -> Canvas:

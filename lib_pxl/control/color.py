@@ -14,7 +14,7 @@ _FLAT = 1e-5  # what rounding leaves of a flat map's deviation is less
 _NIL = 1e-12  # added to a variance
 _MOST = 1e6  # the tangent at full strength
 _SLACK = 1e-5  # a correlation may come out a rounding above 1
-FINE_BAND = 5  # latents: what a mean over so many takes away is detail
+FINE_BAND = 5  # latents: what a mean over so many along each side takes away is detail
 
 
 def levels(schedule: Schedule) -> Tensor:

@@ -59,8 +59,9 @@ def displacement(stage: Stage) -> Tensor:
 def grid_of(moves: Tensor) -> Tensor:
     """Where each place's new content comes from, (N, H, W, 2), as torch counts it; `moves` are (N, 2, H, W)."""
     h, w = moves.shape[-2:]
-    places = torch.stack(torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")[::-1], dim=-1)
-    return (places - moves.permute(0, 2, 3, 1)) / torch.tensor([w, h]) * 2 - 1
+    places = torch.stack(torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")[::-1])
+    scale = torch.tensor([2 / w, 2 / h])[:, None, None]
+    return torch.addcmul(places * scale - 1, moves, scale, value=-1).permute(0, 2, 3, 1)
 
 
 def carry(x: Tensor, grid: Tensor) -> Tensor:

@@ -106,3 +106,16 @@ def test_after_the_rest_the_estimate_is_left_alone() -> None:
     plan, d = ready(kind="swirl", amount=0.3, rest=0.5), gaussian(1, 3, SIDE, SIDE)
     for step in range(16, 30):
         assert plan.apply(d, sigmas(30, high=HIGH)[step : step + 1]).allclose(d, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("drift", 0.001), ("swirl", 0.075), ("noise", 0.15)])
+def test_where_the_way_depends_on_the_place_it_leads_home_all_the_same(kind: str, most: float) -> None:
+    """A ramp of 1 in each latent, carried step by step, ends as it began; `most` is what resampling leaves."""
+    ramps = torch.stack([X, Y, X]).expand(1, -1, -1, -1).contiguous()
+    plan, schedule, now, furthest = ready(kind=kind, amount=0.1, rest=0.7, seed=3), sigmas(30, high=HIGH), ramps, 0.0
+    for sigma, leads_to in pairwise(schedule):
+        edited = plan.apply(now, sigma[None])
+        now = edited + leads_to / sigma * (now - edited)  # the picture is known, and there is no noise
+        furthest = max(furthest, float((now - ramps)[..., 4:-4, 4:-4].abs().max()))
+    assert furthest > 1.5
+    assert (now - ramps)[..., 6:-6, 6:-6].abs().mean() < most
