@@ -25,7 +25,7 @@ _NEAR = 4  # cells: a line so near to a border is that border's
 def edges(stage: Stage) -> Made:
     """Grow edges where the map has them and leave the colours between them free."""
     canvas, choose = stage.canvas, stage.chooser()
-    found = [_parted(each, stage) for each in stage.frames.pixels()]
+    found = [_parted(each, stage) for each in stage.frames.pixels(_GRID)]
     covers, weights = (torch.stack(each).to(canvas.device) for each in zip(*found, strict=True))
     means = (covers / covers.sum(-1, keepdim=True).clamp_min(1)).mT  # (K, H*W, P)
     live = stage.seen(weights.flatten(1).any(1).float()[:, None])  # (M, B or 1, 1)

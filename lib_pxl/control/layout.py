@@ -30,7 +30,7 @@ _NIL = 1e-6
 def layout(stage: Stage) -> Made:
     """Follow the map's structure and leave the colours free."""
     canvas, choose = stage.canvas, stage.chooser()
-    fields = torch.stack([structure(each, canvas) for each in stage.frames.pixels()])  # (K, H, W)
+    fields = torch.stack([structure(each, canvas) for each in stage.frames.pixels(1)])  # (K, H, W)
     deviation = fields.std((-2, -1), correction=0)
     flat = deviation < _FLAT
     shapes = (fields / deviation[:, None, None]).masked_fill(flat[:, None, None], 0).flatten(1)[:, :, None]
@@ -61,7 +61,7 @@ def layout(stage: Stage) -> Made:
 
 def structure(pixels: Tensor, canvas: Canvas) -> Tensor:
     """A map at the latents' size (H, W), of zero mean: its colours, along the line on which they differ most."""
-    small = F.avg_pool2d(pixels.float(), canvas.factor)
+    small = F.adaptive_avg_pool2d(pixels.float(), (canvas.height, canvas.width))
     colours = (small - small.mean((-2, -1), keepdim=True)).flatten(1)
     axes = torch.linalg.eigh(colours @ colours.T).eigenvectors
     along: Tensor = axes[:, -1] @ colours

@@ -54,7 +54,8 @@ def edges(pixels: Tensor, canvas: Canvas) -> Tensor:
     """Outlines: how steep the brightness is, as white as the steepest twentieth of the picture."""
     wide = max(3, min(pixels.shape[-2:]) // 64 | 1)
     grey = luma(pixels, canvas)[:1]
-    soft = F.avg_pool2d(F.pad(grey[None], [wide // 2] * 4, mode="replicate"), wide, 1)
+    wider = F.pad(grey[None], [wide // 2] * 4, mode="replicate")
+    soft = F.avg_pool2d(F.avg_pool2d(wider, (wide, 1), 1), (1, wide), 1)
     near = F.pad(soft, [1] * 4, mode="replicate")
     down, along = near[..., 2:, 1:-1] - near[..., :-2, 1:-1], near[..., 1:-1, 2:] - near[..., 1:-1, :-2]
     steep = down.hypot(along)[0]

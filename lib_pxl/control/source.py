@@ -31,8 +31,8 @@ class Frames(Protocol):
     def which(self) -> Tensor:
         """The frame that each image sees at each place of the schedule, (M, B)."""
 
-    def pixels(self) -> Iterator[Tensor]:
-        """Each frame (3, H*factor, W*factor) in [0, 1]."""
+    def pixels(self, enough: int | None = None) -> Iterator[Tensor]:
+        """Each frame (3, H*factor, W*factor) in [0, 1]; with no more than `enough` pixels a latent, if it likes."""
 
     def latents(self) -> Tensor:
         """All frames (K, C, H, W)."""
@@ -64,8 +64,8 @@ class Pictures:
     images: Callable[[], Iterator[Image.Image]]
     look: Look
 
-    def pixels(self) -> Iterator[Tensor]:
-        """Each frame, fitted to the canvas."""
+    def pixels(self, enough: int | None = None) -> Iterator[Tensor]:
+        """Each frame, fitted to the canvas; it is there anyway, so it is never made smaller."""
         return map(self.look.at, self.images())
 
     def latents(self) -> Tensor:
@@ -83,9 +83,11 @@ class Grown:
     z: Tensor  # (Z,)
     look: Look
 
-    def pixels(self) -> Iterator[Tensor]:
+    def pixels(self, enough: int | None = None) -> Iterator[Tensor]:
         """Each frame: every z for the first seed, then for the next."""
-        return self._colours(*self.look.canvas.size)
+        canvas = self.look.canvas
+        fine = min(enough or canvas.factor, canvas.factor)
+        return self._colours(canvas.width * fine, canvas.height * fine)
 
     def latents(self) -> Tensor:
         """All frames, by the canvas's linear colours: noise has no detail that an encoder would see."""
