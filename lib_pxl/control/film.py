@@ -161,7 +161,7 @@ def _strength(layer: Layer, i: int, shot: Shot) -> Tensor:
 def _carried(layer: Layer, stage: Stage) -> Tensor:
     """The film's first frame, or a checkerboard, as it lies after each step (N, 3, h, w)."""
     come = journey(stage)
-    picture = next(stage.frames.pixels()) if layer.source["kind"] == "frames" else _board(*come.shape[-2:])
+    picture = next(stage.frames.pixels()) if layer.looks else _board(*come.shape[-2:])
     return carry(picture.expand(len(come), -1, -1, -1), grid_of(come))
 
 

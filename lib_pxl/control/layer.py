@@ -126,9 +126,19 @@ class Layer:
     def format(self) -> dict[str, Any]:
         """The shortest dictionary that parses to this layer again."""
         data = format_group(KNOBS, vars(self))
-        if counts(KNOBS["source"], vars(self)):
+        if self.looks:
             data.setdefault("source", KNOBS["source"].format(self.source))
         return data
+
+    @property
+    def looks(self) -> bool:
+        """True where its mode looks at a map."""
+        return counts(KNOBS["source"], vars(self))
+
+    @property
+    def opened(self) -> Group:
+        """The source that is opened for it: where it looks at none, one that is nowhere."""
+        return self.source if self.looks else _NOISE
 
     def curve(self, hires: bool) -> Curve | None:
         """The strength over this pass, or None where the layer does not act in it."""

@@ -235,13 +235,13 @@ def _sound(layer: Layer | ProgramError) -> Layer:
 
 
 def _renamed(layer: Layer, rule: Rule, i: int) -> Layer:
-    if layer.muted:
-        rule = _if_possible(rule)
+    own = _if_possible(rule) if layer.muted or not layer.looks else rule
+    rule = _if_possible(rule) if layer.muted else rule
     source, mask = dict(layer.source), layer.mask
     for name, moving in (("image", False), ("path", True)):
         if name in source:
             with _naming(f"layers[{i}].source.{name}"):
-                source[name] = rule(source[name], moving)
+                source[name] = own(source[name], moving)
     if mask is not None:
         with _naming(f"layers[{i}].mask"):
             mask = rule(mask, False)
@@ -285,10 +285,10 @@ def _naming(field: str) -> Iterator[None]:
 def staged(layer: Layer, canvas: Canvas, schedule: Schedule, strength: Tensor, where: str) -> Iterator[Stage]:
     """What the layer's mode is given; whatever goes wrong with it is said of that layer."""
     layer.refuse_unbuilt(where)
-    choice, knobs = SOURCES[layer.source["kind"]]
+    choice, knobs = SOURCES[layer.opened["kind"]]
     with _naming(f"{where}.source.{next(iter(knobs), 'kind')}"):
         motion = layer.motion or parse_group(MOTION, {}, where)
-        frames = choice.build(layer.source, Look(layer.map, layer.fit, canvas), schedule)
+        frames = choice.build(layer.opened, Look(layer.map, layer.fit, canvas), schedule)
         yield Stage(frames, strength, schedule, canvas, motion, layer.map, where)
 
 

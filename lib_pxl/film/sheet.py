@@ -13,12 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lib_pxl.control.curve import Curve
 from lib_pxl.control.film import Row, Shot
-from lib_pxl.control.layer import KNOBS, Layer
+from lib_pxl.control.layer import Layer
 from lib_pxl.control.map import MAPS
 from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import SOURCES
 from lib_pxl.errors import PxlError
-from lib_pxl.knobs import counts
 
 PAPER, INK, SOFT, HAIR, WASH, ACCENT = "#fbfaf7", "#2a2a2e", "#85858c", "#dedcd5", "#f6ded2", "#cf5a33"
 MARGIN, LABEL, GAP, CURVE, BETWEEN, FOOT = 32, 190, 4, 34, 30, 20
@@ -138,9 +137,8 @@ def _label(layer: Layer | PxlError) -> Lines:
     """What a layer is, in a few words."""
     if isinstance(layer, PxlError):
         return []
-    seen = counts(KNOBS["source"], vars(layer))
-    source = SOURCES[layer.source["kind"]][0].label if seen else ""
-    name = (layer.source.get("image") or layer.source.get("path") or "") if seen else ""
+    source = SOURCES[layer.source["kind"]][0].label if layer.looks else ""
+    name = (layer.source.get("image") or layer.source.get("path") or "") if layer.looks else ""
     short = "" if len(name) > _NAME or name.startswith("data:") else PurePath(name.replace("\\", "/")).name
     more = [short, f"{MAPS[layer.map].label.lower()} of it" if layer.map != "color" else ""]
     if layer.motion is not None and layer.mode == "warp":

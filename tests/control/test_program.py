@@ -240,3 +240,12 @@ def test_layers_act_one_after_another_in_order() -> None:
     )
     assert torch.equal(both.apply(d, sigma), two.apply(one.apply(d, sigma), sigma))
     assert not torch.equal(both.apply(d, sigma), turned.apply(d, sigma))
+
+
+def test_a_warp_opens_no_picture_that_it_does_not_look_at() -> None:
+    lost = {"kind": "image", "image": "nowhere.png"}
+    program = Program.parse({"layers": [layer(mode="warp", source=lost, strength=1)]})
+    assert len(program.prepare(canvas()).tracks) == 1
+    flow = Program.parse({"layers": [layer(mode="warp", source=lost, strength=1, motion={"kind": "flow"})]})
+    with pytest.raises(PxlError, match="nowhere"):
+        flow.prepare(canvas())
