@@ -273,7 +273,7 @@ def test_an_error_before_the_first_step_starts_from_the_users_own_picture(webui:
 
 
 def test_an_error_inside_a_step_ends_the_input_after_its_batch(webui: Webui, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lib_pxl.control.program import Plan
+    from lib_pxl.control.plan import Plan
 
     own, frames = painted(*SIZE, 7), pictures(4)
     calls: list[int] = []

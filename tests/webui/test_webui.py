@@ -194,7 +194,7 @@ def test_an_unknown_key_gives_the_picture_without_pxl_and_names_it(webui: Webui,
 def test_an_error_inside_a_step_finishes_the_picture_and_the_next_job_is_clean(
     webui: Webui, job: Any, monkeypatch: pytest.MonkeyPatch, picture: Image.Image
 ) -> None:
-    from lib_pxl.control.program import Plan
+    from lib_pxl.control.plan import Plan
 
     apply, calls = Plan.apply, []
 
