@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -39,31 +40,48 @@ def breed(
     method = KNOBS["method"].parse(method, "method")
     _check(parents)
     known = vocabularies(table, parents[0].widths)
-    places = _places(parents)  # (K, N)
-    count, length = places.shape
-    drawn = torch.rand((n, count + 2 * length), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    parts = _parts(mix, drawn[:, :count])  # (n, K)
-    there = parts[:, None, :] * (places >= 0).T  # (n, N, K)
-    held = there.sum(-1)
-    present = drawn[:, count : count + length] < held
-    present |= (held == held.amax(1, keepdim=True)) & ~present.any(1, keepdim=True)  # a child has at least one token
-    shares = there / held.clamp_min(torch.finfo(held.dtype).tiny)[..., None]
-    # The last parent with a share is the one whom rounding must not pass by.
-    passed = shares.cumsum(-1) > drawn[:, count + length :, None]
-    picks = torch.where(passed.any(-1), passed.int().argmax(-1), shares.argmax(-1))
-    made = {
-        letter: _made(letter, parents, places, shares, picks, method, known.get(letter)) for letter in parents[0].widths
-    }
-    whole, lineage = present.all(1).tolist(), [tuple(row) for row in parts.tolist()]
+    plan = _planned(_places(parents), n, seed, mix)
+    made = {letter: _made(letter, parents, plan, method, known.get(letter)) for letter in parents[0].widths}
+    whole, parts = plan.present.all(1).tolist(), [tuple(row) for row in plan.parts.tolist()]
     generation = 1 + max(each.lineage.generation for each in parents)
     hashes = tuple(each.hash for each in parents)
     return [
         Noken(
-            {letter: rows[child] if whole[child] else rows[child][present[child]] for letter, rows in made.items()},
-            lineage=Lineage(hashes, method, seed, child, lineage[child], generation),
+            {
+                letter: rows[child] if whole[child] else rows[child][plan.present[child]]
+                for letter, rows in made.items()
+            },
+            lineage=Lineage(hashes, method, seed, child, parts[child], generation),
         )
         for child in range(n)
     ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is drawn: the same for every encoder. K parents, n children, N places of tokens."""
+
+    places: Tensor  # (K, N), which of a parent's tokens is there, or -1
+    parts: Tensor  # (n, K), each parent's share
+    present: Tensor  # (n, N), whether the child has a token there
+    shares: Tensor  # (n, N, K), each parent's share of that token
+    picks: Tensor  # (n, N), whose it is in a crossover
+
+
+def _planned(places: Tensor, n: int, seed: int, mix: float | Sequence[float] | None) -> Plan:
+    """A token that some parents lack is in the child as often as the others' share of it."""
+    count, length = places.shape
+    drawn = torch.rand((n, count + 2 * length), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    by_parent, by_place, by_token = drawn.split([count, length, length], 1)  # type: ignore[no-untyped-call]
+    parts = _parts(mix, by_parent)
+    there = parts[:, None, :] * (places >= 0).T
+    held = there.sum(-1)
+    present = by_place < held
+    present |= (held == held.amax(1, keepdim=True)) & ~present.any(1, keepdim=True)  # a child has at least one token
+    shares = there / held.clamp_min(torch.finfo(held.dtype).tiny)[..., None]
+    passed = shares.cumsum(-1) > by_token[..., None]
+    picks = torch.where(passed.any(-1), passed.int().argmax(-1), shares.argmax(-1))  # rounding may let none pass
+    return Plan(places, parts, present, shares, picks)
 
 
 def _check(parents: Sequence[Noken]) -> None:
@@ -101,26 +119,19 @@ def _parts(mix: float | Sequence[float] | None, drawn: Tensor) -> Tensor:
     return parts / parts.sum(1, keepdim=True)
 
 
-def _made(
-    letter: str,
-    parents: Sequence[Noken],
-    places: Tensor,
-    shares: Tensor,
-    picks: Tensor,
-    method: str,
-    known: Vocabulary | None,
-) -> Tensor:
+def _made(letter: str, parents: Sequence[Noken], plan: Plan, method: str, known: Vocabulary | None) -> Tensor:
     """One encoder's rows (n, N, D) of the litter, on the CPU."""
-    rows = torch.stack([each.vectors[letter][at.clamp_min(0)] for at, each in zip(places, parents, strict=True)])
-    rows = rows if known is None else rows.to(known.table.device)
+    at = zip(plan.places.clamp_min(0), parents, strict=True)
+    rows = torch.stack([each.vectors[letter][places] for places, each in at])
     aside, near = torch.zeros_like(rows[0]), torch.zeros(0)
     if known is not None:
+        rows = rows.to(known.table.device)
         _, near = known.nearest(rows.flatten(0, 1), NEIGHBOURS)
         aside, near = known.table[near[: rows.shape[1], 1]].float(), near.flatten()
     made, step = [], max(1, BATCH // rows[0].numel())
-    for at in range(0, len(shares), step):
-        litter = Litter(rows, shares[at : at + step], picks[at : at + step], aside)
-        children: Tensor = METHODS[method].build(litter)
+    for start in range(0, len(plan.shares), step):
+        part = slice(start, start + step)
+        children: Tensor = METHODS[method].build(Litter(rows, plan.shares[part], plan.picks[part], aside))
         if known is not None and method in GUARDED:
             children = known.guard(children.flatten(0, 1), near).view_as(children)
         made.append(children.cpu())

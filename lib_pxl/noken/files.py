@@ -29,6 +29,8 @@ MAX_BYTES = 64 << 20
 MAX_HEADER = 1 << 20
 WANTED = "a textual inversion: .safetensors, .pt, .bin, or a picture that holds one"
 FOREIGN = (".pt", ".pth", ".bin", ".ckpt", ".png", ".webp", ".jpg")  # what hosts would not read as safetensors
+ZIP, OLD = b"PK\x03\x04", b"\x80\x02\x8a"  # how torch's files begin, and no safetensors file of a sound header does
+MAX_STEPS = 100_000  # of a pickle; one that holds only tensors has some hundreds
 HARMLESS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
@@ -66,7 +68,7 @@ def read(path: Path) -> Contents:
     try:
         if kind_of(data[:32]):
             return _recognised(hidden(data), what)
-        if data[:2] in (b"PK", b"\x80\x02"):
+        if data[:4] == ZIP or data[:3] == OLD:
             return _recognised(_unpickled(data, what), what)
         told = _header(data, what).get("__metadata__", {})
         found = _recognised(safetensors.torch.load(data), what)
@@ -102,7 +104,7 @@ def _header(data: bytes, what: str) -> dict[str, Any]:
 
 def _unpickled(data: bytes, what: str) -> object:
     """What torch's weights-only reader makes of it, once nothing in it is found that names more than tensors."""
-    if data[:2] == b"PK":
+    if data[:4] == ZIP:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
             packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
@@ -118,7 +120,9 @@ def _unpickled(data: bytes, what: str) -> object:
 def _judge(data: bytes, count: int, what: str) -> None:
     stream = io.BytesIO(data)
     for _ in range(count):
-        for code, argument, _place in pickletools.genops(stream):
+        for step, (code, argument, _place) in enumerate(pickletools.genops(stream)):
+            if step > MAX_STEPS:
+                raise NokenError(what, got=Words("an endless pickle"), wanted="a file of tensors and nothing else")
             if "GLOBAL" in code.name and argument not in HARMLESS:
                 raise NokenError(what, got=argument or code.name, wanted="a file of tensors and nothing else")
 

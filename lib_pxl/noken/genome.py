@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lib_pxl.errors import NokenError, Words, shown
+from lib_pxl.errors import NokenError, PxlError, Words, shown
 from lib_pxl.noken.files import ONE, Contents, read, write
 from lib_pxl.noken.lineage import Lineage
 
@@ -75,10 +75,11 @@ class Noken:
         """Read any textual inversion; `widths`, the loaded model's, say whose a lone tensor of another's file is."""
         path = Path(path)
         found = read(path)
-        lineage = Lineage.parse(found.told["lineage"]) if found.told.get("lineage") else Lineage()
+        told = found.told.get("lineage")
         try:
+            lineage = Lineage.parse(told) if told else Lineage()
             return cls(_by_letter(found, widths or {}), fit(found.name) or fit(path.stem), lineage)
-        except NokenError as error:
+        except PxlError as error:
             raise NokenError(f"file {shown(path.name)}, {error.what}", got=error.got, wanted=error.wanted) from error
 
 

@@ -27,7 +27,7 @@ FACTOR, STEP, TOP = 1_664_525, 1_013_904_223, 255  # of the generator whose numb
 def hidden(data: bytes) -> dict[str, Any]:
     """The dictionary inside a picture, its lists of numbers as tensors."""
     with reading(data) as (image, what):
-        text = image.info.get(TEXT)
+        text = image.info.get(TEXT) or ""
         pixels = None if text else numpy.asarray(image.convert("RGB"))
     try:
         written = base64.b64decode(text) if pixels is None else _unmasked(pixels, what)

@@ -155,6 +155,13 @@ def test_a_noken_in_a_picture_is_found_in_its_text_and_in_its_pixels(tmp_path: P
         assert loaded == SOLE and loaded.name == "fox"
 
 
+@pytest.mark.parametrize("length", [0x0280, 0x4B50])
+def test_no_header_s_length_is_mistaken_for_another_kind_of_file(length: int, tmp_path: Path) -> None:
+    padded = [metadata(pad="x" * fill) for fill in range(length - 150, length - 50)]
+    (tmp_path / "a").write_bytes(next(data for data in padded if int.from_bytes(data[:8], "little") == length))
+    assert Noken.load(tmp_path / "a") == SOLE
+
+
 class Bomb:
     """What runs a command where it is unpickled freely."""
 
@@ -204,6 +211,7 @@ HOSTILE = {
     "packed": zipped(pickle.dumps({}, 2), zipfile.ZIP_DEFLATED, bytes(10**7)),
     "pickle of text": zipped(pickle.dumps("fox", 2)),
     "endless": zipped(b"\x80\x02" + b"(" * 100_000),
+    "long": zipped(b"\x80\x02" + b"]0" * 200_000 + b"N."),
     "no pickle": zipped(b""),
     "short": PLAIN[:-30],
     "shorter": PLAIN[:100],
