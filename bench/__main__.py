@@ -10,6 +10,7 @@ import torch
 from bench.cost import cost
 from bench.film import film
 from bench.meaning import meaning
+from bench.noken import noken
 from bench.statistics import deviation, distance
 from bench.structure import structure
 
@@ -26,7 +27,7 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
 def main() -> None:
     """Every table in turn."""
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for table in (deviation, distance, structure, meaning, cost, film):
+    for table in (deviation, distance, structure, meaning, cost, film, noken):
         show(table.__doc__, table())
 
 
