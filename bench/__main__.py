@@ -12,6 +12,7 @@ from bench.film import film
 from bench.meaning import meaning
 from bench.memory import memory
 from bench.moving import alike, gates, start, warp
+from bench.noken import noken
 from bench.statistics import deviation, distance
 from bench.structure import structure
 from bench.unet import unet
@@ -26,7 +27,7 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-TABLES = [deviation, distance, start, warp, gates, alike, structure, meaning, cost, preparing, memory, film]
+TABLES = [deviation, distance, start, warp, gates, alike, structure, meaning, cost, preparing, memory, film, noken]
 
 
 def main() -> None:

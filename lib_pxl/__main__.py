@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import lib_pxl.film.command as film
+import lib_pxl.noken.command as noken
 import lib_pxl.small.command as small
 import lib_pxl.studio.command as studio
 from lib_pxl import __version__, doctor
@@ -26,7 +27,13 @@ class Command(Protocol):
         """Do it; the exit code."""
 
 
-COMMANDS: dict[str, Command] = {"studio": studio, "film": film, "model": small, "doctor": doctor}
+COMMANDS: dict[str, Command] = {
+    "studio": studio,
+    "film": film,
+    "noken": noken,
+    "model": small,
+    "doctor": doctor,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

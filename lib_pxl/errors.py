@@ -5,6 +5,7 @@
         CurveError      a strength curve that cannot be read
       ImageError        a picture that cannot be opened or may not be
       StoreError        the data folder or its database
+      NokenError        a noken, or a file of nokens, that cannot be read or bred
       HostError         a host that lacks what a feature needs
 
 Every error a caller can cause is one of these, and its text says what was got and what was wanted.
@@ -61,6 +62,10 @@ class ImageError(PxlError):
 
 class StoreError(PxlError):
     """The data folder, or the database in it."""
+
+
+class NokenError(PxlError):
+    """A noken, or a file of nokens, that cannot be read or bred."""
 
 
 class HostError(PxlError):

@@ -1,0 +1,42 @@
+"""What a noken is like, in words that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lib_pxl.knobs import Knob
+from lib_pxl.noken.genome import Noken
+from lib_pxl.noken.vocabulary import Tables, vocabularies
+
+COUNT = Knob("count", "Words", "how many words to name", default=5, low=1, high=100, whole=True)
+SPARE = 8  # times as many are looked at, since not every entry can be read, and some read alike
+ENDING = "</w>"  # which CLIP's vocabulary writes at the end of a whole word
+
+
+class Near(NamedTuple):
+    """A word near a vector: how it reads, the cosine between them, and its id in the table."""
+
+    word: str
+    cosine: float
+    id: int
+
+
+def near_words(noken: Noken, table: Tables, text: Callable[[int], str], count: int = 5) -> dict[str, list[list[Near]]]:
+    """For each encoder and each vector the nearest words, the nearest first; `text` gives the entry of an id."""
+    count = COUNT.parse(count, "count")
+    found = {}
+    for letter, known in vocabularies(table, noken.widths).items():
+        cosines, ids = known.nearest(noken.vectors[letter], SPARE * count)
+        rows = zip(cosines.tolist(), ids.tolist(), strict=True)
+        found[letter] = [_readable(row, which, text)[:count] for row, which in rows]
+    return found
+
+
+def _readable(cosines: list[float], ids: list[int], text: Callable[[int], str]) -> list[Near]:
+    found: dict[str, Near] = {}
+    for cosine, which in zip(cosines, ids, strict=True):
+        word = text(which).removesuffix(ENDING).strip()
+        if word and word.isprintable():
+            found.setdefault(word.casefold(), Near(word, cosine, which))
+    return list(found.values())
