@@ -57,11 +57,14 @@ def near(host: Client) -> float:
 
     A1111 draws from the autoencoder's posterior before it seeds the job, so the job before it decides.
     """
-    made = []
-    for i in range(4):
-        host.make(**own(i), seed=100 + i)
-        made.append(host.make(**own()).first)
-    return 2 * max(apart(a, b) for a, b in itertools.combinations(made, 2)) + 1
+    spread = []
+    for frame in range(3):
+        made = []
+        for other in range(4):
+            host.make(**own(other), seed=100 + other)
+            made.append(alone(host, frame))
+        spread += [apart(a, b) for a, b in itertools.combinations(made, 2)]
+    return 2 * max(spread) + 1
 
 
 @pytest.fixture
