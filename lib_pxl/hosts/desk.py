@@ -14,6 +14,7 @@ from lib_pxl.errors import StoreError, Words
 from lib_pxl.hosts.annotation import Annotations
 from lib_pxl.hosts.formed import Formed
 from lib_pxl.hosts.latents import Latents
+from lib_pxl.noken.pool import Pool
 from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
@@ -44,9 +45,19 @@ class Desk:
         return Maps(self.data / "maps")
 
     @cached_property
+    def database(self) -> Database:
+        """The one file of all that is kept in rows."""
+        return Database(self.data / "pxl.sqlite")
+
+    @cached_property
     def presets(self) -> Presets:
         """Saved programs, and those that come with pxl."""
-        return Presets(Database(self.data / "pxl.sqlite"), preset.built_in())
+        return Presets(self.database, preset.built_in())
+
+    @cached_property
+    def pool(self) -> Pool:
+        """Every noken that was bred or brought in."""
+        return Pool(self.database, self.data / "nokens")
 
     def finish(self, tab: str, problem: str | None) -> None:
         """Remember how a tab's job ended."""
