@@ -6,6 +6,8 @@ statistics can be checked on it without any weights, and what goes wrong in a re
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,12 +20,12 @@ from torch import Tensor
 
 from lib_pxl.control.map import pixels
 from lib_pxl.hosts.annotation import Annotator
-from lib_pxl.hosts.base import Guest, Pass, Vae
+from lib_pxl.hosts.base import Change, Conds, Guest, Pass, Vae
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.feed import assemble
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
-FACTOR = 8
+FACTOR, WIDTH = 8, 8
 _TO_LATENT = torch.tensor([[1.0, 0.2, -0.3], [-0.4, 1.0, 0.1], [0.2, -0.5, 1.0], [0.6, 0.6, 0.6]])  # (4, 3)
 Denoise = Callable[[Tensor, Tensor], Tensor]
 _LEAST = 1e-6  # a sigma whose square float32 still holds apart from nothing
@@ -37,6 +39,7 @@ class Picture:
     infotext: dict[str, str]
     calls: int = 0
     animation: Path | None = None
+    heard: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # cond and uncond (1, T, D) of each call
 
 
 @dataclass
@@ -52,6 +55,7 @@ class FakeHost:
     words: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
     seers: dict[str, Annotator] = field(default_factory=dict)
     desk: Desk = field(init=False)
+    _prompts: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.data)
@@ -62,7 +66,7 @@ class FakeHost:
 
     def widths(self) -> Mapping[str, int]:
         """One small encoder."""
-        return {"l": 8}
+        return {"l": WIDTH}
 
     def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
         """Remember the word."""
@@ -71,6 +75,12 @@ class FakeHost:
     def forget(self) -> None:
         """Forget every word."""
         self.words.clear()
+
+    def spell(self, prompt: str) -> Tensor:
+        """A prompt's conditioning (1, T, D): the vectors of its words, which it makes up where nobody embedded them."""
+        said = re.findall(r"\w+|\S", prompt)
+        rows = [self.words[each]["l"] if each in self.words else _made_up(each) for each in said]
+        return torch.cat([_made_up(""), *rows])[None]
 
     def annotators(self) -> Mapping[str, Annotator]:
         """Those that a test has given it."""
@@ -90,6 +100,8 @@ class FakeHost:
         stop_after: int | None = None,
         image: Image.Image | None = None,
         batches: int = 1,
+        prompt: str = "",
+        negative: str = "",
     ) -> Picture:
         """One job; `seeds` are the first batch's, `hires` the second pass's scale, `stop_after` a user's interrupt."""
         infotext: dict[str, str] = {}
@@ -101,6 +113,8 @@ class FakeHost:
         try:
             for first in range(0, run.batches(len(seeds), batches) * len(seeds), len(seeds)):
                 now = tuple(seed + first for seed in seeds)
+                said = run.say([[prompt], [negative]])
+                self._prompts = said[0][0], said[1][0]
                 start = _latents(run.frames(first, len(seeds)) or [image] * len(seeds), size)
                 schedule = sigmas(steps) if start is None else half
                 x = self._sample(run, picture, kind, shape, schedule, now, sampler, start, mask, stop_after, first)
@@ -143,12 +157,14 @@ class FakeHost:
         first: int,
     ) -> Tensor:
         noise = torch.stack([torch.randn(shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds])
-        run.begin(Pass(kind, shape, schedule, seeds, noise.device, noise.dtype, mask, first=first))
+        stage = Pass(kind, shape, schedule, seeds, noise.device, noise.dtype, mask, None, first, self._spoken)
+        run.begin(stage)
+        cond, uncond = map(self.spell, self._prompts)
         x = run.noise(noise) * schedule[0] + (0 if start is None else start)
 
         def model(x: Tensor, sigma: Tensor) -> Tensor:
             picture.calls += 1
-            run.conditioning(None, None, sigma)
+            picture.heard.append(run.conditioning(cond, uncond, sigma))
             return run.estimate(self.denoise(x, sigma), sigma)
 
         for i, (sigma, leads_to) in enumerate(pairwise(schedule)):
@@ -156,6 +172,15 @@ class FakeHost:
                 break
             x = SAMPLERS[sampler](model, x, sigma.expand(len(x)), leads_to.expand(len(x)))
         return x
+
+    def _spoken(self, change: Change) -> Conds:
+        cond, uncond = (self.spell(new) if (new := change(each)) != each else None for each in self._prompts)
+        return lambda: (cond, uncond)
+
+
+def _made_up(word: str) -> Tensor:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+    return torch.randn(1, WIDTH, generator=torch.Generator().manual_seed(seed))
 
 
 def _latents(images: Sequence[Image.Image | None], size: tuple[int, int]) -> Tensor | None:

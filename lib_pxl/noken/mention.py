@@ -95,6 +95,7 @@ def _parts(letter: str) -> bool:
 def _closed(before: str, after: str) -> str:
     """Both sides of a mention that is gone, without a space or a comma too many."""
     left, right = before.rstrip(" "), after.lstrip(" ")
-    if right.startswith(",") and (not left or left.endswith(",")):
-        return f"{left} {right[1:].lstrip(' ')}" if left else right[1:].lstrip(" ")
+    if right.startswith(","):
+        rest = right[1:].lstrip(" ")
+        return rest if not left else f"{left} {rest}" if left.endswith(",") else left + right
     return before + right if before != left or not left else _apart(before, after)

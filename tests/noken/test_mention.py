@@ -93,6 +93,7 @@ def test_a_word_stands_wherever_a_mention_may(text: str, wanted: str) -> None:
         ("(<noken:x>:1.2) a", "(:1.2) a"),
         ("[a:<noken:x>:0.5]", "[a::0.5]"),
         ("a BREAK <noken:x> b", "a BREAK b"),
+        ("a <noken:x>, b", "a, b"),
         ("a, b ", "a, b "),
     ],
 )
