@@ -11,8 +11,8 @@ import pytest
 
 from tests.host.client import Client, Made, apart
 
-PLACES = ["{}", "(a {}:1.3), sky", "[{}:dog:0.5] sky", "[sky:{}:0.4]", "[{}|dog]", "{} AND a dog :0.5", "sky BREAK {} sea",
-          "((({}))) [sky], \\({}\\)", "{}, {}"]  # fmt: skip
+EDITS = ["[{}:dog:0.5] sky", "[sky:{}:0.4]", "[{}|dog]"]
+PLACES = ["{}", "(a {}:1.3), sky", *EDITS, "{} AND a dog :0.5", "sky BREAK {} sea", "((({}))) [sky]", "{}, {}"]
 HIRES = {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.6, "hr_upscaler": "Latent"}
 
 
