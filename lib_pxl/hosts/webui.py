@@ -145,6 +145,11 @@ class WebuiHost:
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
     ) -> Image.Image:
         self._settle()
+        known = {letter: int(table.shape[1]) for letter, table in self._tables().items()}
+        for vectors in words.values():
+            widths = {letter: int(rows.shape[1]) for letter, rows in vectors.items()}
+            if widths != known:  # another checkpoint has come since it was asked for
+                raise HostError("noken of the widths", got=Words(str(widths)), wanted=f"{known}, the loaded model's")
         usual = LARGEST if getattr(shared.sd_model, "is_sdxl", False) else 512
         p = processing.StableDiffusionProcessingTxt2Img(
             sd_model=shared.sd_model, prompt=prompt, seed=seed, steps=steps, cfg_scale=cfg, sampler_name="Euler",

@@ -69,7 +69,7 @@ def evolve(
     plan = {name: KNOBS[name].parse(value, name) for name, value in given.items()}
     if plan["elite"] > len(parents):
         raise NokenError("elite", got=plan["elite"], wanted=f"at most the {len(parents)} that survive")
-    bear(parents, 1, plan["seed"], method=method, angle=angle, table=table)  # what cannot be bred is told at once
+    bear(parents, 1, plan["seed"], method=method, angle=angle)  # what cannot be bred is told at once
 
     def generation(number: int, before: Generation, there: Tensor) -> Generation:
         drawn = derived(plan["seed"], number)
