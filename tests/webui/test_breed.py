@@ -173,7 +173,7 @@ def test_an_interrupted_picture_is_none(studio: Studio) -> None:
 
 
 def test_a_noken_that_the_model_does_not_fit_any_more_is_refused(studio: Studio) -> None:
-    with pytest.raises(HostError, match="wanted {'l': 8}"):
+    with pytest.raises(HostError, match=r"wanted \{'l': 8\}"):
         studio.host.draw("a pxlabc", {"pxlabc": noken(1, 1, {"l": 9}).vectors}, 1, 2, 64, 7)
     assert studio.words() == [] and not studio.lock.locked() and not studio.jobs
 
