@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Canvas, Region
 from lib_pxl.hosts.annotation import Annotator
+from lib_pxl.noken.genome import Noken
+
+LARGEST = 1024  # pixels a side of a picture that will be shown at 256
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,15 @@ class Pass:
     first: int = 0  # the place of the first image in the whole job
 
 
+@dataclass(frozen=True)
+class Wordbook:
+    """The words that the loaded model knows, the same ones for all its encoders."""
+
+    tables: Mapping[str, Tensor]  # (V, D) on the CPU, the token embedding of each encoder by its letter
+    ids: Callable[[str], Sequence[int]]  # of a plain text, without beginning, end and padding
+    text: Callable[[int], str]  # of one id
+
+
 class Host(Protocol):
     """What pxl needs from the program it lives in."""
 
@@ -68,11 +81,25 @@ class Host(Protocol):
     def widths(self) -> Mapping[str, int]:
         """The text encoders' names and widths: the model's family."""
 
+    def lexicon(self) -> Wordbook:
+        """The loaded model's words; a HostError where none is loaded yet."""
+
     def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
         """Make the prompt's word `name` stand for these vectors, (T, D) for each encoder, until `forget`."""
 
     def forget(self) -> None:
         """Take back every word that `embed` made."""
+
+    def draw(
+        self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
+    ) -> Image.Image:
+        """A square picture by the host's own pipeline, once its queue lets it; `words` are embedded for it alone.
+
+        It leaves no file and no trace in the page, and `size` 0 is the model's usual, but at most `LARGEST`.
+        """
+
+    def install(self, noken: Noken) -> Path:
+        """Save it where the host looks for embeddings, under `pxl/`, and have the host see it at once."""
 
     def annotators(self) -> Mapping[str, Annotator]:
         """What can read a map off a picture, by the map's name."""

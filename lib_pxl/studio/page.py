@@ -129,8 +129,7 @@ def _words(tab: str) -> dict[str, Any]:
 
 
 def _settings(work: Work, tab: str) -> dict[str, Any]:
-    config, factor = work.host.pipe.unet.config, work.host.factor
-    side = (config.sample_size if isinstance(config.sample_size, int) else config.sample_size[0]) * factor
+    side, factor = work.host.side, work.host.factor
     fields: dict[str, Any] = {}
 
     def slider(name: str, step: float, value: float | None = None) -> None:
