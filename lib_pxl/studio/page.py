@@ -67,7 +67,7 @@ def build(work: Work) -> tuple[gr.Blocks, list[Form]]:
                 with gr.Tab(name, id=name, elem_id=f"tab_{name}", render_children=True):
                     forms.append(_form(work, name, tabs))
             with gr.Tab("pxl", id="pxl", elem_id="tab_pxl"):
-                pxl_tab.build()
+                pxl_tab.build(work.host.desk.key)
         gr.HTML("Pictures made by a machine", elem_id="studio_foot", padding=False)
     return blocks, forms
 
