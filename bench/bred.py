@@ -44,13 +44,13 @@ class Easel:
         """The text's own tokens."""
         return Noken({"l": self.table["l"][self._ids(text)]})
 
-    def draw(self, prompt: str, word: Noken, seeds: Sequence[int]) -> Tensor:
+    def draw(self, prompt: str, word: Noken, seeds: Sequence[int], steps: int = STEPS) -> Tensor:
         """Pictures (N, 3, H, W) of a prompt with `{}` for the word, one for each seed."""
         made = []
         for seed in seeds:
             self.host.embed(WORD, word.vectors)
             told = prompt.format(WORD)
-            asked = Request(told, sampler="Euler", steps=STEPS, cfg=CFG, seed=seed, width=128, height=128)
+            asked = Request(told, sampler="Euler", steps=steps, cfg=CFG, seed=seed, width=128, height=128)
             made.append(pixels(self.host.generate(asked).pictures[0]))
         return torch.stack(made)
 
