@@ -43,8 +43,16 @@ class Eye:
 
 
 def evolved(seeds: Sequence[int] = SEEDS) -> Iterator[list[str]]:
-    """"More yellow" from four other colours: the best of 8 generations of 12, and of 96 children that nobody chose."""
-    yield ["seed", "parents' best", "96 at random", "8 of 12", "gain, times", "alive at the end", "largest cosine apart"]
+    """ "More yellow" from four other colours: the best of 8 generations of 12, and of 96 children that nobody chose."""
+    yield [
+        "seed",
+        "parents' best",
+        "96 at random",
+        "8 of 12",
+        "gain, times",
+        "alive at the end",
+        "largest cosine apart",
+    ]
     ratios, gains = [], []
     with tempfile.TemporaryDirectory() as data:
         easel = Easel(Path(data))

@@ -1026,7 +1026,10 @@
         };
         const node = el("label.pxl-switch-label", { title: help }, box, el("span", {}, label),
             off ? el("small", {}, "not built yet") : null);
-        const isOn = () => (name === "control" ? panel.job.control.enabled : panel.job[name] ?? SWITCHES[name]);
+        const isOn = () => {
+            const said = name === "control" ? panel.job.control : panel.job[name] ?? SWITCHES[name];
+            return isObject(said) ? said.enabled ?? SWITCHES[name] : said;
+        };
         return { node, show: () => { box.checked = !off && isOn() === true; } };
     }
 

@@ -123,8 +123,13 @@ def one_of(names: Iterable[str], got: object = None) -> str:
     """`color, layout or edges`, with a guess at what was meant."""
     listed = list(names)
     text = f"{', '.join(listed[:-1])} or {listed[-1]}" if len(listed) > 1 else "".join(listed) or "none"
-    near = difflib.get_close_matches(str(got)[:80], listed, n=1)
-    return f"{text} (did you mean {near[0]!r}?)" if near else text
+    return text + guess(got, listed)
+
+
+def guess(got: object, names: Iterable[str]) -> str:
+    """What was meant, behind a space and in brackets, if one of the names is near."""
+    near = difflib.get_close_matches(str(got)[:80], list(names), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def parse_group(knobs: Mapping[str, Knob], data: Any, where: str) -> dict[str, Any]:

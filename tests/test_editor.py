@@ -364,6 +364,17 @@ def test_an_untouched_panel_leaves_the_field_empty(editor: Editor) -> None:
     assert editor.text() == ""
 
 
+def test_a_switch_that_says_more_is_on_unless_it_says_otherwise_and_forgets_it_when_it_is_set(editor: Editor) -> None:
+    editor.serve('{"record":{"enabled":true,"more":[1]}}')
+    expect(editor.root.get_by_label("Record")).to_be_checked()
+    editor.add()
+    assert editor.job()["record"] == {"enabled": True, "more": [1]}
+    editor.serve('{"record":{"enabled":false}}')
+    expect(editor.root.get_by_label("Record")).not_to_be_checked()
+    editor.root.get_by_label("Record").check()
+    assert editor.job()["record"] is True
+
+
 def test_what_is_not_built_is_disabled_and_says_so(editor: Editor) -> None:
     expect(editor.root.get_by_label("Nokens")).to_be_disabled()
     expect(editor.root.locator(".pxl-switches")).to_contain_text("not built yet")

@@ -11,6 +11,7 @@ from lib_pxl.breed.plain import MAX_TEXT
 from lib_pxl.errors import ProgramError, StoreError, Words
 from lib_pxl.hosts.base import LARGEST, Host
 from lib_pxl.knobs import Knob, Text
+from lib_pxl.noken.mention import word
 from lib_pxl.noken.pool import Pool
 from lib_pxl.store.folders import whole_file
 
@@ -57,8 +58,8 @@ class Wish:
 def portraits(host: Host, pool: Pool, folder: Path, which: Sequence[str], wish: Wish) -> Iterator[Sequence[str]]:
     """Draw one after another."""
     for each in which:
-        noken, word = pool.load(each), word_of(each)
-        image = host.draw(wish.spoken(word), {word: noken.vectors}, wish.seed, wish.steps, wish.size or 0, wish.cfg)
+        noken, name = pool.load(each), word(each)
+        image = host.draw(wish.spoken(name), {name: noken.vectors}, wish.seed, wish.steps, wish.size or 0, wish.cfg)
         small = image.convert("RGB")
         small.thumbnail((SIDE, SIDE))
         try:
@@ -69,8 +70,3 @@ def portraits(host: Host, pool: Pool, folder: Path, which: Sequence[str], wish: 
             raise StoreError("thumbnail", got=Words(str(error)), wanted=f"room to write in {folder}") from error
         pool.show(each, f"{each}.webp")
         yield [each]
-
-
-def word_of(which: str) -> str:
-    """A word for a hash: letters alone, since digits are tokens of their own; another noken has another."""
-    return "pxl" + "".join(chr(ord("a") + int(digit, 16)) for digit in which[:16])

@@ -20,10 +20,12 @@ from lib_pxl.control.mode import MODES
 from lib_pxl.control.warp import MOTION
 from lib_pxl.errors import ProgramError, Words
 from lib_pxl.hosts.job import Job
+from lib_pxl.knobs import Knob
 from lib_pxl.store.presets import Presets
 
 Rule = Callable[[Job, str], Job]
 LONGEST = 1000  # values of one range
+MIX = Knob("mix", "Mix", "the second noken's share", low=0, high=1)
 _layer = r"\s*([1-9]\d{0,2})\s*:"
 _number = r"[+-]?\d{1,19}(?:\.\d{0,8})?"
 _range = re.compile(
@@ -58,7 +60,25 @@ def axes(presets: Callable[[], Presets]) -> dict[str, Axis]:
         "[pxl] Seed": Axis(
             Setter("seed", _seed, "a noise source, a gate or curl noise"), split=partial(spelt, whole=True)
         ),
+        "[pxl] Noken": Axis(_noken),
+        "[pxl] Noken mix": Axis(_mix, split=spelt),
     }
+
+
+def _noken(job: Job, value: str) -> Job:
+    """A name, or `A~B`, in the place of every noken that the prompts mention."""
+    return _with_nokens(job, instead=value.strip())
+
+
+def _mix(job: Job, value: str) -> Job:
+    """The share of B in every `A~B` of the prompts."""
+    return _with_nokens(job, mix=MIX.parse(_figure(value), "noken mix"))
+
+
+def _with_nokens(job: Job, **news: Any) -> Job:
+    if not job.nokens.enabled:
+        raise ProgramError("nokens", got=Words("a job in which they are off"), wanted="them on, to set one")
+    return replace(job, nokens=replace(job.nokens, **news))
 
 
 @dataclass(frozen=True)

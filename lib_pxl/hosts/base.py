@@ -23,6 +23,9 @@ from lib_pxl.noken.genome import Noken
 
 LARGEST = 1024  # pixels a side of a picture that will be shown at 256
 
+Change = Callable[[str], str]  # of a prompt
+Conds = Callable[[], tuple[Any, Any]]  # cond and uncond of the model call under way; None where nothing is changed
+
 
 @dataclass(frozen=True)
 class Vae:
@@ -47,6 +50,7 @@ class Pass:
     mask: Tensor | None = None  # broadcasts to the latents; 1 where the picture may change
     region: Region | None = None  # the part of the whole picture that is redrawn
     first: int = 0  # the place of the first image in the whole job
+    spoken: Callable[[Change], Conds] | None = None  # encodes the pass's prompts, each changed, as the host would
 
 
 @dataclass(frozen=True)

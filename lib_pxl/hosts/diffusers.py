@@ -5,6 +5,7 @@ Each pass runs in a sibling: a pipeline of the same parts whose scheduler shows 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from lib_pxl.control import Region
 from lib_pxl.errors import HostError
 from lib_pxl.errors import Words as Sentence
 from lib_pxl.hosts.annotation import Annotator
-from lib_pxl.hosts.base import LARGEST, Guest, Pass, Vae, Wordbook
+from lib_pxl.hosts.base import LARGEST, Change, Conds, Guest, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import Feed
@@ -30,7 +31,7 @@ from lib_pxl.hosts.job import Control
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 from lib_pxl.hosts.sampler import Levels, scheduler_class, watched
-from lib_pxl.hosts.watch import OnStep, Watch
+from lib_pxl.hosts.watch import OnStep, Watch, encoded
 from lib_pxl.hosts.word import Words
 from lib_pxl.noken.genome import Noken
 from lib_pxl.store.folders import data_folder
@@ -215,7 +216,7 @@ class DiffusersHost:
                 request = request.checked(self.factor)
                 run.start(job, redraws=request.kind == "img2img")
                 run.guests += self.guests if run.problem is None else []
-                sittings = self._sittings(request, run, on_step, stop)
+                sittings = self._sittings(self._said(request, run), run, on_step, stop)
             finally:
                 if run.feed is not None:
                     run.feed.close()
@@ -230,6 +231,31 @@ class DiffusersHost:
             told = {KEY: run.text}
         texts = [request.infotext(seed, self.model, told) for seed in seeds]
         return Made(pictures, texts, seeds, latents, run.problem, stop.is_set(), run.control, run.feed)
+
+    def _said(self, request: Request, run: Run) -> Request:
+        """The request with words of ours in place of the nokens that its prompts name."""
+        given = [[request.prompt], [request.negative]]
+        said = run.say(given)
+        if said is not given and run.problem is None:
+            with run.stepping_aside():
+                self.check_room(*(text for (text,) in said))
+            said = said if run.problem is None else run.say(given)
+        return replace(request, prompt=said[0][0], negative=said[1][0])
+
+    def check_room(self, *prompts: str) -> None:
+        """Words of ours fit into what the encoders read of a prompt, or a NokenError."""
+        for prompt in prompts:
+            self._words.check(functools.partial(self.pipe.maybe_convert_prompt, prompt))
+
+    def spoken(self, pipe: Any, asked: Request, change: Change) -> Conds:
+        """The conditionings of a request whose prompts are changed, the same at every call."""
+        said = replace(asked, prompt=change(asked.prompt), negative=change(asked.negative))
+        self.check_room(said.prompt, said.negative)
+        pipe.register_modules(**self.tokenizers)
+        with torch.no_grad():
+            cond, uncond = encoded(pipe, said, self.device)
+        found = (cond if said.prompt != asked.prompt else None, uncond if said.negative != asked.negative else None)
+        return lambda: found
 
     def _sittings(self, request: Request, run: Run, on_step: OnStep | None, stop: threading.Event) -> list[Sitting]:
         """Batch after batch: one, or as many as the frames of an animation need."""
@@ -336,7 +362,10 @@ class Sitting:
 
         def stage(levels: Levels) -> Pass:
             mask, region = _mask(pipe, size, host.factor, given)
-            return Pass(kind, shape, levels.schedule, asked.seeds, device, dtype, mask, region, self.batch.first)
+            return Pass(
+                kind, shape, levels.schedule, asked.seeds, device, dtype, mask, region, self.batch.first,
+                lambda change: host.spoken(pipe, asked, change),
+            )  # fmt: skip
 
         watch.begin(scheduler, calls, asked.batch, stage)
         pipe.register_modules(**host.tokenizers)

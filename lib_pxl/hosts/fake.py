@@ -6,6 +6,8 @@ statistics can be checked on it without any weights, and what goes wrong in a re
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,14 +20,14 @@ from torch import Tensor
 
 from lib_pxl.control.map import pixels
 from lib_pxl.hosts.annotation import Annotator
-from lib_pxl.hosts.base import Guest, Pass, Vae, Wordbook
+from lib_pxl.hosts.base import Change, Conds, Guest, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import assemble
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 from lib_pxl.noken.genome import Noken
 
-FACTOR = 8
+FACTOR, WIDTH = 8, 8
 SPOKEN = [
     *"abcdefghijklmnopqrstuvwxyz0123456789.,",
     "fox",
@@ -50,6 +52,7 @@ class Picture:
     infotext: dict[str, str]
     calls: int = 0
     animation: Path | None = None
+    heard: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # cond and uncond (1, T, D) of each call
 
 
 @dataclass
@@ -64,9 +67,10 @@ class FakeHost:
     guests: list[Guest] = field(default_factory=list)
     words: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
     seers: dict[str, Annotator] = field(default_factory=dict)
-    encoders: Mapping[str, int] = field(default_factory=lambda: {"l": 8})  # the model, as far as it has words
+    encoders: Mapping[str, int] = field(default_factory=lambda: {"l": WIDTH})  # the model, as far as it has words
     drawn: list[str] = field(default_factory=list)  # the prompts of `draw`
     desk: Desk = field(init=False)
+    _prompts: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.data)
@@ -111,6 +115,12 @@ class FakeHost:
         """Forget every word."""
         self.words.clear()
 
+    def spell(self, prompt: str) -> Tensor:
+        """A prompt's conditioning (1, T, D): the vectors of its words, which it makes up where nobody embedded them."""
+        said = re.findall(r"\w+|\S", prompt)
+        rows = [self.words[each]["l"] if each in self.words else _made_up(each) for each in said]
+        return torch.cat([_made_up(""), *rows])[None]
+
     def annotators(self) -> Mapping[str, Annotator]:
         """Those that a test has given it."""
         return self.seers
@@ -129,6 +139,8 @@ class FakeHost:
         stop_after: int | None = None,
         image: Image.Image | None = None,
         batches: int = 1,
+        prompt: str = "",
+        negative: str = "",
     ) -> Picture:
         """One job; `seeds` are the first batch's, `hires` the second pass's scale, `stop_after` a user's interrupt."""
         infotext: dict[str, str] = {}
@@ -140,6 +152,8 @@ class FakeHost:
         try:
             for first in range(0, run.batches(len(seeds), batches) * len(seeds), len(seeds)):
                 now = tuple(seed + first for seed in seeds)
+                said = run.say([[prompt], [negative]])
+                self._prompts = said[0][0], said[1][0]
                 start = _latents(run.frames(first, len(seeds)) or [image] * len(seeds), size)
                 schedule = sigmas(steps) if start is None else half
                 x = self._sample(run, picture, kind, shape, schedule, now, sampler, start, mask, stop_after, first)
@@ -182,12 +196,14 @@ class FakeHost:
         first: int,
     ) -> Tensor:
         noise = torch.stack([torch.randn(shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds])
-        run.begin(Pass(kind, shape, schedule, seeds, noise.device, noise.dtype, mask, first=first))
+        stage = Pass(kind, shape, schedule, seeds, noise.device, noise.dtype, mask, None, first, self._spoken)
+        run.begin(stage)
+        cond, uncond = map(self.spell, self._prompts)
         x = run.noise(noise) * schedule[0] + (0 if start is None else start)
 
         def model(x: Tensor, sigma: Tensor) -> Tensor:
             picture.calls += 1
-            run.conditioning(None, None, sigma)
+            picture.heard.append(run.conditioning(cond, uncond, sigma))
             return run.estimate(self.denoise(x, sigma), sigma)
 
         for i, (sigma, leads_to) in enumerate(pairwise(schedule)):
@@ -195,6 +211,15 @@ class FakeHost:
                 break
             x = SAMPLERS[sampler](model, x, sigma.expand(len(x)), leads_to.expand(len(x)))
         return x
+
+    def _spoken(self, change: Change) -> Conds:
+        cond, uncond = (self.spell(new) if (new := change(each)) != each else None for each in self._prompts)
+        return lambda: (cond, uncond)
+
+
+def _made_up(word: str) -> Tensor:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+    return torch.randn(1, WIDTH, generator=torch.Generator().manual_seed(seed))
 
 
 def _latents(images: Sequence[Image.Image | None], size: tuple[int, int]) -> Tensor | None:

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from lib_pxl.errors import HostError, Words
 from lib_pxl.hosts.base import Vae, Wordbook
-from lib_pxl.hosts.webui import WebuiHost, as_tensor, serial
+from lib_pxl.hosts.webui import WebuiHost, as_tensor, embedding, serial
 
+TOLD = "pxl"  # what the infotext's list of embeddings says of ours: the prompt has their readable names
 ENGINES = {"text_processing_engine": "l", "text_processing_engine_l": "l", "text_processing_engine_g": "g"}
 
 
@@ -82,18 +83,18 @@ class ForgeHost(WebuiHost):
         """In the database of every engine, since SDXL has two."""
         from backend.text_processing.textual_inversion import Embedding
 
-        values = list(vectors.values())
-        made = Embedding(values[0] if len(values) == 1 else {f"clip_{k}": v for k, v in vectors.items()}, name)
-        made.vectors, made.shape = len(values[0]), sum(v.shape[-1] for v in values)
         for _, engine in _engines():
+            made = embedding(Embedding, name, vectors)
             engine.embeddings.register_embedding(made)
-            self._embedded.append((engine.embeddings, made))
+            made.name = TOLD
+            self._embedded.append((engine.embeddings, (name, made)))
 
     def forget(self) -> None:
         """Take our words out of every database that still holds them."""
-        for database, made in self._embedded:
-            if database.word_embeddings.get(made.name) is made:
-                database.register_embedding_by_name(None, made.name)
+        for database, (name, made) in self._embedded:
+            made.name = name
+            if database.word_embeddings.get(name) is made:
+                database.register_embedding_by_name(None, name)
         self._embedded.clear()
 
 

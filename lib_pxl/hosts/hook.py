@@ -21,6 +21,9 @@ from lib_pxl.hosts.redraw import ANIMATION_KEY, Easel, Redraw, collect, may_star
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
 TOLD = (KEY, ERROR_KEY, ANIMATION_KEY)
+HIRES = ("all_hr_prompts", "all_hr_negative_prompts")
+PROMPTS = ("all_prompts", "all_negative_prompts", *HIRES)
+MAIN = ("all_prompts", "all_hr_prompts")
 log = logging.getLogger("pxl")
 
 
@@ -47,12 +50,14 @@ class Hooks:
     def __init__(self, host: Webui, desk: Desk, axes: Mapping[str, Axis]) -> None:
         self.host, self.desk, self.axes = host, desk, axes
         self.call: Call | None = None
+        self.speaking: Run | None = None  # whose words the host has now
 
     def start(self, p: Any, given: Any) -> None:
         """Read the job before anything of it is made."""
         self.call = p.pxl_run = p.pxl_redraw = None
         inside = _depth() > 1
         if not inside:  # also what a job that died has left
+            self.speaking = None
             self.host.forget()
         left = {key: value for key, value in p.extra_generation_params.items() if key not in TOLD}
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
@@ -66,8 +71,17 @@ class Hooks:
             p.comment("pxl: a script brought its own picture to start from, so the input animation is left out")
         if run.problem is None and run.feed is not None:
             self._redraw(p, run, run.feed)
-        if run.text and run.problem is None:
-            p.extra_generation_params[KEY] = run.text
+        self._revise(p, run)
+        _say_how(p, run)
+
+    def _revise(self, p: Any, run: Run) -> None:
+        """A cell of a grid says its prompts as it makes them."""
+        prompts = {name: texts for name in PROMPTS if (texts := getattr(p, name, None))}
+        made = run.revised(prompts, [name for name in MAIN if name in prompts])
+        if made is not prompts:
+            for name, texts in made.items():
+                setattr(p, name, texts)
+            p.main_prompt, p.main_negative_prompt = p.all_prompts[0], p.all_negative_prompts[0]
 
     def _redraw(self, p: Any, run: Run, feed: Feed) -> None:
         with run.stepping_aside():
@@ -78,13 +92,48 @@ class Hooks:
             p.pxl_redraw = None
 
     def before_batch(self, p: Any, number: int) -> None:
-        """Give a later batch its own frames."""
+        """Give a later batch its own frames, and say the nokens of its prompts.
+
+        The host's parser of extra networks comes next, and would take `<noken:…>` for one of them.
+        """
         run, redraw = _run_of(p), getattr(p, "pxl_redraw", None)
-        if run is not None and redraw is not None:
+        if run is None:
+            return
+        if redraw is not None:
             if run.problem is None:
                 with run.stepping_aside():
                     redraw.batch(number)
             _revert(p, run)
+        self._say(p, run, number)
+
+    def _say(self, p: Any, run: Run, number: int) -> None:
+        here = slice(number * p.batch_size, (number + 1) * p.batch_size)
+        hires = {name: texts for name in HIRES if (texts := getattr(p, name, None))}
+        prompts = [p.prompts, p.negative_prompts, *(texts[here] for texts in hires.values())]
+        said = run.say(prompts)
+        self.speaking = run if run.speech is not None else None
+        if said is prompts:
+            return
+        p.prompts, p.negative_prompts, *later = said
+        # The host takes its hires prompts out of the whole job's, which are the infotext's too: lent until it has.
+        p.pxl_hires = hires
+        for (name, texts), new in zip(hires.items(), later, strict=True):
+            setattr(p, name, [*texts[: here.start], *new, *texts[here.stop :]])
+        _say_how(p, run)
+
+    def batch_read(self, p: Any) -> None:
+        """The host has read a batch's prompts."""
+        if _run_of(p) is not None:
+            for name, texts in getattr(p, "pxl_hires", {}).items():
+                setattr(p, name, texts)
+            p.pxl_hires = {}
+
+    def on_model_loaded(self, model: Any) -> None:
+        """In the midst of a job that is a refiner, or the hires pass's own checkpoint."""
+        run = self.speaking
+        if run is not None and run.speech is not None:
+            with run.stepping_aside():
+                run.speech.lend_again()
 
     def picture(self, p: Any, holder: Any) -> None:
         """A finished image, which later scripts may still change in its holder."""
@@ -101,6 +150,8 @@ class Hooks:
 
     def before_sampling(self, p: Any, noise: Tensor) -> None:
         """Prepare a pass. Forge calls this twice for hires; the second replaces the first."""
+        if self.speaking is not None and self.speaking is _run_of(p):
+            _name_files(p)
         run = _acting(p)
         if run is None:
             return
@@ -121,6 +172,10 @@ class Hooks:
             return
         x, sigma = params.x, params.sigma
         self.call = Call(run, params.denoiser, x, sigma)
+        if not run.speaks:
+            return
+        if _gives_eps(params.denoiser):
+            sigma = sigma_of(params.denoiser.inner_model.inner_model.alphas_cumprod, sigma)
         cond, uncond = run.conditioning(params.text_cond, params.text_uncond, sigma)
         if cond is not params.text_cond:
             params.text_cond = cond
@@ -151,6 +206,7 @@ class Hooks:
         run = _run_of(p)
         self.call = None
         if _depth() == 1:
+            self.speaking = None
             self.host.forget()
             self.desk.previous = next((each for each in reversed(pictures) if isinstance(each, Image.Image)), None)
         if run is not None:
@@ -192,6 +248,19 @@ def _revert(p: Any, run: Run) -> None:
         redraw.reverted = True
         with run.stepping_aside():
             redraw.revert()
+
+
+def _name_files(p: Any) -> None:
+    """A1111 1.10.1 names what it saves before the hires pass by the list of prompts that it had before this hook."""
+    if getattr(p, "enable_hr", False) and not p.is_hr_pass:
+        names, p.prompts = p.prompts, list(p.prompts)
+        first = p.iteration * p.batch_size
+        names[:] = p.all_prompts[first : first + len(names)]
+
+
+def _say_how(p: Any, run: Run) -> None:
+    if run.problem is None and (text := run.text):
+        p.extra_generation_params[KEY] = text
 
 
 def _tell(p: Any, sentence: str) -> None:

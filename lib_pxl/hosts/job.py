@@ -10,10 +10,13 @@ from typing import Any
 from lib_pxl.control.layer import GroupKnob
 from lib_pxl.control.program import KNOBS as PROGRAM_KNOBS
 from lib_pxl.control.program import Program, read_json
+from lib_pxl.errors import ProgramError
 from lib_pxl.knobs import Choice, Flag, Knob, Text, format_group, parse_group
+from lib_pxl.noken.lineage import is_hash
 
 USUAL = 12  # frames a second
-OFF = '{"control":{"enabled":false}}'  # what pasting a picture made without pxl means to the panel
+OFF = '{"control":{"enabled":false},"nokens":true}'  # what pasting a picture made without pxl means to the panel
+MOST_NOKENS = 64  # that a job may name by hash, or carry
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,18 @@ class Control:
         """The shortest dictionary that parses to this again, but for the switch."""
         program: dict[str, Any] = json.loads(self.program.format())
         return program | format_group(BESIDE, vars(self))
+
+
+@dataclass(frozen=True)
+class Nokens:
+    """The switch of nokens, whether pictures carry them, and what a pasted picture said of those in its prompt."""
+
+    enabled: bool = True
+    carry: bool = False
+    hashes: Mapping[str, str] = field(default_factory=dict)  # of the nokens that the prompt names
+    vectors: tuple[str, ...] = ()  # nokens that the picture carried
+    instead: str | None = None  # an axis: in the place of every mention
+    mix: float | None = None  # an axis: the share of B in every A~B
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,60 @@ class ControlKnob(GroupKnob):
         return control if "enabled" in value else replace(control, enabled=control.makes or control.trace)
 
 
+@dataclass(frozen=True)
+class Hashes(Knob):
+    """Names, each with the hash of the noken that it stood for."""
+
+    def parse(self, value: Any, where: str) -> dict[str, str]:
+        """The dictionary, checked."""
+        if not isinstance(value, Mapping) or len(value) > MOST_NOKENS:
+            raise ProgramError(where, got=value, wanted=f"a dictionary of at most {MOST_NOKENS} names with hashes")
+        for name, each in value.items():
+            if not isinstance(name, str) or not is_hash(each):
+                raise ProgramError(where, got={name: each}, wanted="a name with a hash of 32 hexadecimal digits")
+        return dict(value)
+
+
+@dataclass(frozen=True)
+class Vectors(Knob):
+    """Nokens as text."""
+
+    def parse(self, value: Any, where: str) -> tuple[str, ...]:
+        """The texts; what is in them is read where they are used."""
+        sound = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+        if not sound or len(value) > MOST_NOKENS:
+            raise ProgramError(where, got=value, wanted=f"a list of at most {MOST_NOKENS} nokens as text")
+        return tuple(value)
+
+    def format(self, value: tuple[str, ...]) -> list[str]:
+        """As JSON has it."""
+        return list(value)
+
+
+@dataclass(frozen=True)
+class NokensKnob(GroupKnob):
+    """True or false, or a dictionary that says more."""
+
+    def parse(self, value: Any, where: str) -> Nokens:
+        """The switch, with what stands beside it."""
+        if isinstance(value, bool):
+            return Nokens(enabled=value)
+        if not isinstance(value, Mapping):
+            raise ProgramError(where, got=value, wanted="true or false, or a dictionary in {}")
+        return Nokens(**parse_group(NOKENS, value, where))
+
+    def format(self, value: Nokens) -> Any:
+        """The switch alone where there is no more to say."""
+        more = format_group(NOKENS, vars(value))
+        return value.enabled if more.keys() <= {"enabled"} else more
+
+
+NOKENS: dict[str, Knob] = {
+    "enabled": Flag("enabled", "On", "whether <noken:NAME> is understood", True),
+    "carry": Flag("carry", "Carry", "write the nokens themselves into the picture, so that it can be made elsewhere"),
+    "hashes": Hashes("hashes", "Hashes", "which nokens the names in the prompt stood for", {}),
+    "vectors": Vectors("vectors", "Vectors", "nokens that the picture carried", ()),
+}
 ENABLED = Flag("enabled", "On", "whether the layers act")
 ASSEMBLY: dict[str, Knob] = {
     "format": Knob(
@@ -111,7 +180,7 @@ SWITCHES: dict[str, Knob] = {
     "control": ControlKnob(
         "control", "Control", "maps blended into the picture while it forms", Control(), knobs=CONTROL
     ),
-    "nokens": Flag("nokens", "Nokens", "bred words, as <noken:NAME> in the prompt", True),
+    "nokens": NokensKnob("nokens", "Nokens", "bred words, as <noken:NAME> in the prompt", Nokens(), knobs=NOKENS),
     "record": Flag("record", "Record", "keep each finished picture's prompt for your own rankings", False),
 }
 
@@ -121,7 +190,7 @@ class Job:
     """What pxl is asked to do for one generation."""
 
     control: Control = field(default_factory=Control)
-    nokens: bool = True
+    nokens: Nokens = field(default_factory=Nokens)
     record: bool = False
 
     @classmethod
@@ -146,9 +215,15 @@ class Job:
         if self.control != Control():
             data["control"] = {"enabled": self.control.enabled, **self.control.format()}
         for name in ("nokens", "record"):
-            if getattr(self, name) != SWITCHES[name].default:
-                data[name] = getattr(self, name)
+            knob = SWITCHES[name]
+            if (said := knob.format(getattr(self, name))) != knob.format(knob.default):
+                data[name] = said
         return json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else ""
+
+    def told(self) -> str:
+        """As a picture has it: also that control is off, so that pasting it into a panel switches that off."""
+        text = self.format()
+        return text.replace("{", OFF[: OFF.index("}") + 1] + ",", 1) if text and self.control == Control() else text
 
     def with_program(self, program: Program) -> Job:
         """The same job with another control program."""

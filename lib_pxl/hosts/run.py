@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +20,11 @@ from lib_pxl.hosts.base import Guest, Host, Pass
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.formed import Formed
-from lib_pxl.hosts.job import Control, Job
+from lib_pxl.hosts.job import Control, Job, Nokens
+from lib_pxl.hosts.morph import MorphGuest
+from lib_pxl.hosts.speech import Speech, revised, silent
 from lib_pxl.hosts.trace import Trace
+from lib_pxl.noken.mention import mentions
 from lib_pxl.store.animations import Animation, open_animation
 from lib_pxl.store.maps import PREFIX
 
@@ -59,14 +62,16 @@ class Run:
         self.host, self.desk, self.report = host, desk, report
         self.guests: list[Guest] = []
         self.problem: str | None = None
-        self.text = ""
         self.inner = False
         self.control = Control()
+        self.nokens = Nokens()
+        self.speech: Speech | None = None  # once a prompt has named a noken
         self.feed: Feed | None = None  # what the job's images start from
         self.left_out = False  # an animation was given that the job could not start from
         self.made: list[Any] = []  # its pictures, where they are to become an animation
         self.trace: Trace | None = None
         self._mask: Tensor | None = None
+        self._job = Job()
 
     def start(self, given: Any, change: Callable[[Job], Job] | None = None, redraws: bool = False) -> None:
         """Read the job; every picture that it names is checked and kept, so that its infotext restores it.
@@ -74,7 +79,8 @@ class Run:
         `redraws`: the job starts from a picture, which an animation can stand in for.
         """
         with self.stepping_aside():
-            job = change(Job.parse(given)) if change else Job.awake(given)
+            self._job = job = change(Job.parse(given)) if change else Job.awake(given)
+            self.nokens = job.nokens
             self.left_out = bool(job.control.enabled and job.control.input) and not redraws
             control = job.control if redraws else replace(job.control, input=None, whole=True)
             if control.enabled and control.makes:
@@ -85,10 +91,42 @@ class Run:
                 if kept.layers:
                     self.guests.append(ControlGuest(kept))
                 self.control, self.inner = control, kept.inner
-                self.text = replace(job, control=control).untraced().format()
             if control.enabled and control.trace:
                 self.trace = Trace()
                 self.guests.append(self.trace)
+
+    @property
+    def text(self) -> str:
+        """What a picture says of the job, so that it can be made again; nothing where the job made no difference."""
+        named = self.speech is not None
+        if not named and not self.control.makes:
+            return ""
+        nokens = self.speech.told if self.speech else replace(self.nokens, hashes={}, vectors=())
+        return replace(self._job, control=self.control, nokens=nokens).untraced().told()
+
+    def revised(self, prompts: Mapping[str, list[str]], main: Collection[str]) -> Mapping[str, list[str]]:
+        """The prompts as the axes of a grid have them."""
+        if self.problem is None and (self.nokens.instead is not None or self.nokens.mix is not None):
+            with self.stepping_aside():
+                return revised(self.nokens, prompts, main)
+        return prompts
+
+    def say(self, prompts: Sequence[list[str]]) -> Sequence[list[str]]:
+        """A batch's prompts as the host is to read them; the very same where none of them names a noken."""
+        named = any(mentions(text) for texts in prompts for text in texts)
+        if not named or not self.nokens.enabled:
+            if self.speech is not None:
+                self.speech.say([])
+            return prompts
+        if self.problem is None:
+            with self.stepping_aside():
+                if self.speech is None:
+                    self.speech = Speech(self.host, lambda: self.desk.pool, self.nokens)
+                said = self.speech.say(prompts)
+                if self.speech.morphs and not any(isinstance(guest, MorphGuest) for guest in self.guests):
+                    self.guests.insert(0, MorphGuest(self.speech))  # so that others see what it has made
+                return said
+        return silent(prompts)
 
     def frames(self, first: int, number: int) -> list[Image.Image] | None:
         """What these images of the job start from, where an animation says so."""
@@ -120,6 +158,11 @@ class Run:
     def active(self) -> bool:
         """True while there is something to do."""
         return bool(self.guests) and self.problem is None
+
+    @property
+    def speaks(self) -> bool:
+        """True while a guest changes the conditionings."""
+        return self.active and any(type(guest).conditioning is not Guest.conditioning for guest in self.guests)
 
     def begin(self, stage: Pass) -> None:
         """Prepare every guest for a pass; the host's random numbers are left where they were."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lib_pxl.errors import HostError
-from lib_pxl.hosts.base import Guest, Pass
+from lib_pxl.hosts.base import Pass
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import Run
 from lib_pxl.hosts.sampler import SAMPLERS, Levels
@@ -85,18 +85,12 @@ class Watch:
 
     def prompts(self, pipe: Any, asked: Request) -> dict[str, Any]:
         """The pipeline's arguments for the prompts: as text, or encoded where a guest changes them as it goes."""
-        text = {"prompt": asked.prompt, "negative_prompt": asked.negative or None, "num_images_per_prompt": asked.batch}
-        if not any(type(guest).conditioning is not Guest.conditioning for guest in self.run.guests):
-            return text
-        guided = asked.cfg > 1 and pipe.unet.config.time_cond_proj_dim is None
-        found = pipe.encode_prompt(**text, device=self._device, do_classifier_free_guidance=guided)
-        given = found[:2]
-        if len(found) == 4:  # SDXL, as A1111 has it
-            given = [{"crossattn": found[i], "vector": found[2 + i]} for i in range(2)]
-        self._words = (given[0], given[1] if guided else None)
+        if not self.run.speaks:
+            return _text(asked)
+        self._words = encoded(pipe, asked, self._device)
         cond, uncond = self._spoken()
         names = {"prompt_embeds": _part(cond, "crossattn"), "negative_prompt_embeds": _part(uncond, "crossattn")}
-        if len(found) == 4:
+        if isinstance(cond, dict):
             names |= {"pooled_prompt_embeds": cond["vector"], "negative_pooled_prompt_embeds": _part(uncond, "vector")}
         return names
 
@@ -123,6 +117,20 @@ class Watch:
         assert self.levels is not None  # the run has guests, so that it has begun
         cond, uncond = self._words
         return self.run.conditioning(cond, uncond, self.levels.calls[self._call].expand(self._batch))
+
+
+def encoded(pipe: Any, asked: Request, device: Any) -> tuple[Any, Any]:
+    """A request's cond and uncond as the pipeline makes them, None without guidance; SDXL's as A1111 has them."""
+    guided = asked.cfg > 1 and pipe.unet.config.time_cond_proj_dim is None
+    found = pipe.encode_prompt(**_text(asked), device=device, do_classifier_free_guidance=guided)
+    cond, uncond = found[:2]
+    if len(found) == 4:
+        cond, uncond = ({"crossattn": found[i], "vector": found[2 + i]} for i in range(2))
+    return cond, uncond if guided else None
+
+
+def _text(asked: Request) -> dict[str, Any]:
+    return {"prompt": asked.prompt, "negative_prompt": asked.negative or None, "num_images_per_prompt": asked.batch}
 
 
 def _part(words: Any, name: str) -> Any:

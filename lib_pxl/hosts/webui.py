@@ -20,10 +20,12 @@ from modules import (  # A1111 1.10.1
     images,
     paths,
     processing,
+    prompt_parser,
     script_callbacks,
     scripts,
     sd_hijack,
     sd_models,
+    sd_samplers,
     sd_samplers_common,
     sd_vae,
     shared,
@@ -36,9 +38,10 @@ from lib_pxl.errors import HostError, Words
 from lib_pxl.hosts import annotation
 from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.axis import Axis
-from lib_pxl.hosts.base import LARGEST, Pass, Vae, Wordbook
+from lib_pxl.hosts.base import LARGEST, Change, Conds, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
+from lib_pxl.hosts.encoded import Encoded
 from lib_pxl.hosts.hook import Hooks, sigma_of
 from lib_pxl.hosts.run import KEY
 from lib_pxl.noken.genome import Noken
@@ -189,9 +192,8 @@ class WebuiHost:
         """Known by its token ids alone: a registered embedding without a file empties every extra-networks tab."""
         from modules.textual_inversion.textual_inversion import Embedding
 
-        values = list(vectors.values())
-        made = Embedding(values[0] if len(values) == 1 else {f"clip_{k}": v for k, v in vectors.items()}, name)
-        made.vectors, made.shape = len(values[0]), sum(v.shape[-1] for v in values)
+        values = {letter: rows.to(devices.device, torch.float32) for letter, rows in vectors.items()}
+        made = embedding(Embedding, name, values)
         ids = shared.sd_model.cond_stage_model.tokenize([name])[0]
         known = sd_hijack.model_hijack.embedding_db.ids_lookup
         known[ids[0]] = sorted([*known.get(ids[0], []), (ids, made)], key=lambda pair: len(pair[0]), reverse=True)
@@ -239,8 +241,33 @@ class WebuiHost:
             region = Region((x, y, x + width, y + height), p.mask_for_overlay.size)
         first = p.iteration * p.batch_size
         return Pass(
-            kind, (b, c, h, w), self.schedule(p), list(p.seeds[:b]), noise.device, noise.dtype, mask, region, first
-        )
+            kind, (b, c, h, w), self.schedule(p), list(p.seeds[:b]), noise.device, noise.dtype, mask, region, first,
+            lambda change: self.spoken(p, change),
+        )  # fmt: skip
+
+    def spoken(self, p: Any, change: Change) -> Conds:
+        """By the host's own encoder, so that editing, AND and BREAK are what they are in any prompt."""
+        again = "hr_" if p.is_hr_pass else ""
+        size = (p.hr_upscale_to_x, p.hr_upscale_to_y) if again else (p.width, p.height)
+        steps = _hires_steps(p) if again else None
+
+        def encoded(kind: str, function: Any, is_negative: bool) -> Any:
+            texts = list(getattr(p, again + kind))
+            changed = [change(text) for text in texts]
+            if changed == texts:
+                return None
+            asked = prompt_parser.SdConditioning(changed, is_negative, *size)
+            network = getattr(p, f"{again}extra_network_data")
+            return p.get_conds_with_caching(function, asked, p.firstpass_steps, [[None, None]], network, steps)
+
+        cond = encoded("prompts", prompt_parser.get_multicond_learned_conditioning, False)
+        uncond = encoded("negative_prompts", prompt_parser.get_learned_conditioning, True)
+        said, model = Encoded(prompt_parser, cond, uncond), shared.sd_model
+
+        def now() -> tuple[Any, Any]:  # nothing after a refiner came, for which the host has encoded its own again
+            return said.at(p.sampler.model_wrap_cfg.step) if shared.sd_model is model else (None, None)
+
+        return now
 
     def init(self, p: Any) -> None:
         """As process_images_inner calls it, but for the prompts and seeds of one batch."""
@@ -287,6 +314,7 @@ def register(
         "on_ui_settings": _add_settings,
         "on_ui_tabs": lambda: [(tab(), "pxl", "pxl_tab")],
         "on_app_started": lambda _, app: mount(app),
+        "on_model_loaded": hooks.on_model_loaded,
         "on_infotext_pasted": hooks.on_infotext_pasted,
         "on_cfg_denoiser": hooks.on_cfg_denoiser,
         "on_cfg_after_cfg": hooks.on_cfg_after_cfg,
@@ -312,8 +340,12 @@ class BatchScript(scripts.Script):  # type: ignore[misc]  # the host's base clas
         p.pxl_start = getattr(p, "init_images", None)
 
     def before_process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
-        """Before each batch."""
+        """Before each batch, and before the host parses its prompts."""
         self.hooks.before_batch(p, kwargs["batch_number"])
+
+    def process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
+        """After it has parsed them."""
+        self.hooks.batch_read(p)
 
     def postprocess_image_after_composite(self, p: Any, pp: Any, *args: Any) -> None:
         """After each image."""
@@ -380,6 +412,21 @@ def _add_settings() -> None:
         restrict_api=True,  # else a stranger's job could name any folder for itself
     )
     shared.opts.add_option(FOLDERS, info)
+
+
+def _hires_steps(p: Any) -> int:
+    """As calculate_hr_conds has it."""
+    config = sd_samplers.find_sampler_config(p.hr_sampler_name or p.sampler_name)
+    steps = int(p.hr_second_pass_steps or p.steps)
+    return int(config.total_steps(steps)) if config else steps
+
+
+def embedding(kind: Any, name: str, vectors: Mapping[str, Tensor]) -> Any:
+    """Of the host's own kind; one that does not know its length would write over the tokens that follow it."""
+    values = list(vectors.values())
+    made = kind(values[0] if len(values) == 1 else {f"clip_{k}": v for k, v in vectors.items()}, name)
+    made.vectors, made.shape = len(values[0]), sum(v.shape[-1] for v in values)
+    return made
 
 
 def _axis_setter(name: str) -> Callable[[Any, str, Any], None]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lib_pxl.errors import HostError
+from lib_pxl.errors import HostError, NokenError
+from lib_pxl.errors import Words as Sentence
 
 
 class Lexicon:
@@ -41,6 +42,15 @@ class Lexicon:
         self.tokenizer.add_tokens([AddedToken(part, normalized=False, special=False) for part in parts])
         rows = vectors.detach().float().cpu()
         self._rows = rows if self._rows is None else torch.cat([self._rows, rows])
+
+    def check(self, prompt: str) -> None:
+        """A NokenError where a word of ours stands beyond what the encoder reads of a prompt."""
+        room = self.tokenizer.model_max_length - 2  # without its beginning and its end
+        ids = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
+        last = max((place for place, each in enumerate(ids, 1) if each >= self._first), default=0)
+        if last > room:
+            got = Sentence(f"one up to token {last}")
+            raise NokenError("noken in the prompt", got=got, wanted=f"one in the first {room} tokens")
 
     def close(self) -> None:
         """Leave the encoder as it was."""
@@ -87,6 +97,11 @@ class Words:
     def tokenizers(self) -> dict[str, Any]:
         """The tokenizers that know the words, by their names in the pipeline."""
         return {slot: each.tokenizer for slot, each in self._lexicons.items()}
+
+    def check(self, text: Callable[[Any], str]) -> None:
+        """All words stand where every encoder reads them in a prompt, which a tokenizer may spell in its own way."""
+        for each in self._lexicons.values():
+            each.check(text(each.tokenizer))
 
     def clear(self) -> None:
         """Take every word back."""

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lib_pxl.errors import NokenError, StoreError, Words
+from lib_pxl.errors import NokenError, StoreError, Words, shown
+from lib_pxl.knobs import guess
 from lib_pxl.noken.bundle import pack, unpack
 from lib_pxl.noken.genome import MAX_NAME, Noken, checked
 from lib_pxl.noken.individual import Individual
@@ -17,6 +18,7 @@ from lib_pxl.noken.lineage import Lineage, is_hash
 from lib_pxl.store.database import Database
 
 ALIVE = "deleted IS NULL"
+FEWEST = 4  # digits of a hash that may stand for it
 _OLDER = """hash IN (
     WITH RECURSIVE kin (hash) AS (SELECT ?1 UNION SELECT parent FROM noken_parents JOIN kin ON child = kin.hash)
     SELECT hash FROM kin)"""
@@ -55,6 +57,20 @@ class Pool:
     def find(self, name: str) -> Individual | None:
         """The one of that name."""
         return next(iter(self._read(f"{ALIVE} AND name = ?", (checked(name),)) if name else []), None)
+
+    def named(self, which: str) -> Individual:
+        """The one of that name, or else the only one whose hash begins so."""
+        if (found := self.find(which)) is not None:
+            return found
+        begins = bool(re.fullmatch(f"[0-9a-f]{{{FEWEST},32}}", which))
+        same = self._read(f"{ALIVE} AND substr(hash, 1, ?) = ?", (len(which), which)) if begins else []
+        if len(same) > 1:
+            got = Words(f"{len(same)} whose hashes begin so")
+            raise StoreError(f"noken {which}", got=got, wanted="more of its hash")
+        if not same:
+            got = Words("none of that name or hash in the pool")
+            raise StoreError(f"noken {shown(which)}", got=got, wanted=f"a name in it{guess(which, self._names())}")
+        return same[0]
 
     def load(self, which: str) -> Noken:
         """Its vectors, with the name and lineage that the pool knows."""

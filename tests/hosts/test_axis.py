@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lib_pxl.errors import CurveError, ProgramError, PxlError, StoreError
 from lib_pxl.hosts.axis import LONGEST, axes, spelt
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.fake import FakeHost
-from lib_pxl.hosts.job import Job
+from lib_pxl.hosts.job import Job, Nokens
 from tests.control.stage import layer
 
 
@@ -28,6 +29,9 @@ def desk(tmp_path: Path) -> Desk:
     desk.presets.save("soft light", '{"layers":[{"source":{"kind":"previous"},"strength":0.25}]}')
     desk.presets.save("hard light", '{"layers":[],"inner":true}')
     return desk
+
+
+LAYERED = [name for name in axes(pytest.fail) if name != "[pxl] Preset" and "Noken" not in name]
 
 
 def job(count: int = 3, **control: Any) -> Job:
@@ -208,7 +212,7 @@ def test_a_seed_is_a_whole_number_in_range(value: str) -> None:
         made("Seed", value, layer(gate={}), layer(gate={}))
 
 
-@pytest.mark.parametrize("name", [name for name in axes(pytest.fail) if name != "[pxl] Preset"])
+@pytest.mark.parametrize("name", LAYERED)
 def test_a_job_without_layers_or_switched_off_has_nothing_to_set(name: str) -> None:
     rule = axes(pytest.fail)[name].rule
     for control in ({"enabled": True}, {"enabled": False, "layers": [layer()]}):
@@ -261,3 +265,22 @@ def test_ranges_mean_what_the_grid_s_own_numbers_mean(first: int, last: int, par
         assert [float(each) for each in spelt(f"{low}-{high} (+{1 / parts})")] == pytest.approx(wanted)
     counted = [float(each) for each in spelt(f"{low}-{high} [{count}]")]
     assert counted == pytest.approx(numpy.linspace(low, high, count).tolist(), abs=1e-8)
+
+
+def test_a_noken_and_a_mix_change_nothing_but_what_is_said_of_nokens() -> None:
+    found = axes(pytest.fail)
+    before = Job.parse({"control": {"layers": [layer()]}, "nokens": {"carry": True}, "record": True})
+    after = found["[pxl] Noken mix"].rule(found["[pxl] Noken"].rule(before, " fox~owl "), "0.25")
+    assert after == replace(before, nokens=Nokens(carry=True, instead="fox~owl", mix=0.25))
+
+
+@pytest.mark.parametrize("value", ["1.5", "half", "", "nan"])
+def test_a_mix_is_a_share(value: str) -> None:
+    with pytest.raises(ProgramError, match=r"noken mix: got .*, wanted a number from 0 to 1"):
+        axes(pytest.fail)["[pxl] Noken mix"].rule(Job(), value)
+
+
+@pytest.mark.parametrize("name", ["[pxl] Noken", "[pxl] Noken mix"])
+def test_a_job_whose_nokens_are_off_has_none_to_set(name: str) -> None:
+    with pytest.raises(ProgramError, match=r"nokens: got a job in which they are off, wanted them on"):
+        axes(pytest.fail)[name].rule(Job.parse({"nokens": False}), "0.5")

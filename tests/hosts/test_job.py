@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lib_pxl.control import Program
 from lib_pxl.errors import ProgramError
-from lib_pxl.hosts.job import SWITCHES, Assembly, Control, Job
+from lib_pxl.hosts.job import SWITCHES, Assembly, Control, Job, Nokens
 from tests.control.stage import layer, told
 from tests.control.test_program import programs
 
@@ -32,7 +32,10 @@ moving = {
     "trace": st.booleans(),
 }
 controls = st.tuples(programs, st.fixed_dictionaries({}, optional=moving)).map(lambda both: both[0] | both[1])
-jobs = st.fixed_dictionaries({}, optional={"control": controls, "nokens": st.booleans(), "record": st.booleans()})
+named = st.dictionaries(st.text(max_size=5), st.just("0" * 32), max_size=3)
+said = {"enabled": st.booleans(), "carry": st.booleans(), "hashes": named, "vectors": st.lists(st.text(max_size=5))}
+nokens = st.booleans() | st.fixed_dictionaries({}, optional=said)
+jobs = st.fixed_dictionaries({}, optional={"control": controls, "nokens": nokens, "record": st.booleans()})
 
 
 def refusal(data: Any) -> ProgramError:
@@ -119,7 +122,7 @@ def test_another_program_changes_nothing_but_the_program() -> None:
     job = Job.parse({"control": {"enabled": False, "layers": [layer()]}, "nokens": False, "record": True})
     other = Program.parse({"layers": [layer(strength=1)], "inner": True})
     changed = job.with_program(other)
-    assert changed == Job(Control(False, other), nokens=False, record=True)
+    assert changed == Job(Control(False, other), nokens=Nokens(False), record=True)
     assert changed.with_program(job.control.program) == job
 
 
@@ -147,7 +150,15 @@ MISTAKES: list[tuple[Any, str, str]] = [
     ({"control": None}, "control", "a dictionary"),
     ({"control": []}, "control", "a dictionary"),
     ({"control": "on"}, "control", "a dictionary"),
-    ({"nokens": 1}, "nokens", "true or false"),
+    ({"nokens": 1}, "nokens", "true or false, or a dictionary"),
+    ({"nokens": {"enabled": 1}}, "nokens.enabled", "true or false"),
+    ({"nokens": {"carries": True}}, "nokens.carries", "did you mean 'carry'?"),
+    ({"nokens": {"hashes": {"fox": "../x"}}}, "nokens.hashes", "a hash of 32 hexadecimal digits"),
+    ({"nokens": {"hashes": []}}, "nokens.hashes", "at most 64 names"),
+    ({"nokens": {"hashes": {str(i): "0" * 32 for i in range(65)}}}, "nokens.hashes", "at most 64 names"),
+    ({"nokens": {"vectors": [1]}}, "nokens.vectors", "at most 64 nokens as text"),
+    ({"nokens": {"vectors": [""] * 65}}, "nokens.vectors", "at most 64 nokens as text"),
+    ({"nokens": {"instead": "fox"}}, "nokens.instead", "no such key"),
     ({"record": "true"}, "record", "true or false"),
     ([], "program", "a dictionary"),
     (True, "program", "a dictionary"),

@@ -28,6 +28,7 @@ CALLBACKS = (
     "on_ui_settings",
     "on_ui_tabs",
     "on_app_started",
+    "on_model_loaded",
     "on_infotext_pasted",
     "on_cfg_denoiser",
     "on_cfg_after_cfg",
@@ -91,8 +92,12 @@ class Job:
         self.iteration, self.batch_size = 0, 1
         self.extra_generation_params: dict[str, Any] = {}
         self.comments: list[str] = []
-        self.text_cond: Any = None
+        self.heard: list[tuple[Any, Any]] = []  # the conditionings of each model call
         self.__dict__.update(changes)
+
+    def conds(self, step: int) -> tuple[Any, Any]:
+        """What the prompts have become at this step."""
+        return "cond", "uncond"
 
     def comment(self, text: str) -> None:
         self.comments.append(text)
@@ -165,7 +170,8 @@ class Sampler:
 
     def __init__(self, timesteps: bool, forge: bool) -> None:
         self.config = SimpleNamespace(name="DDIM" if timesteps else "Euler")
-        denoiser = SimpleNamespace(inner_model=SimpleNamespace(inner_model=SimpleNamespace(alphas_cumprod=ALPHAS)))
+        inner = SimpleNamespace(inner_model=SimpleNamespace(alphas_cumprod=ALPHAS))
+        denoiser = SimpleNamespace(inner_model=inner, step=0)
         if timesteps and not forge:
             denoiser.alphas = ALPHAS
         self.model_wrap_cfg = denoiser
@@ -210,9 +216,11 @@ class Webui:
         b = len(x)
         rows = x if self.flavour == "Forge" else torch.cat([x.repeat_interleave(p.ands, 0), x])
         sigmas = sigma if self.flavour == "Forge" else torch.cat([sigma.repeat_interleave(p.ands, 0), sigma])
-        params = SimpleNamespace(x=rows, sigma=sigmas, text_cond="cond", text_uncond="uncond", denoiser=denoiser)
+        cond, uncond = p.conds(denoiser.step)
+        params = SimpleNamespace(x=rows, sigma=sigmas, text_cond=cond, text_uncond=uncond, denoiser=denoiser)
         self.fire("on_cfg_denoiser", params)
-        p.text_cond = params.text_cond
+        p.heard.append((params.text_cond, params.text_uncond))
+        denoiser.step += 1
         if hasattr(denoiser, "alphas"):
             alpha = ALPHAS[sigma.long()][:, None, None, None]
             ve = ((1 - alpha) / alpha).sqrt()
@@ -247,10 +255,12 @@ class Webui:
             },
             "images": {"resize_image": _resized, "save_image": _saved},
             "paths": {"data_path": str(self.folder)},
+            "prompt_parser": {},
             "processing": {"StableDiffusionProcessingImg2Img": Redraw, "opt_C": 4, "opt_f": 8},
             "script_callbacks": {name: self.callbacks[name].append for name in CALLBACKS},
             "scripts": {"Script": Script, "AlwaysVisible": object(), "scripts_data": [xyz]},
             "sd_hijack": {"model_hijack": hijack, "EmbeddingsWithFixes": Table},
+            "sd_samplers": {"find_sampler_config": lambda name: SimpleNamespace(total_steps=lambda steps: steps)},
             "sd_samplers_common": {"setup_img2img_steps": _img2img_steps},
             "sd_vae": {"loaded_vae_file": None},
             "shared": {
@@ -290,6 +300,8 @@ class Webui:
 def process_images_inner(host: Webui, p: Job) -> Tensor:
     """The hosts' main loop, under the name by which pxl counts jobs inside jobs."""
     host.calls = 0
+    if hasattr(p, "loop"):
+        return p.loop(host)  # type: ignore[no-any-return]
     if isinstance(p, FilmJob):
         return _film(host, p)
     script, arguments = host.script, p.script_args
@@ -297,14 +309,14 @@ def process_images_inner(host: Webui, p: Job) -> Tensor:
         script.process(p, *arguments)
     noise = torch.stack([torch.randn(4, *p.size, generator=torch.Generator().manual_seed(s)) for s in p.seeds])
     redraws = isinstance(p, Redraw)
-    x = _pass(host, p, noise, getattr(p, "init_latent", None) if redraws else None)
+    x = sampled(host, p, noise, getattr(p, "init_latent", None) if redraws else None)
     if p.enable_hr:
         p.is_hr_pass = True
         x = torch.nn.functional.interpolate(x, scale_factor=2)
         bigger = torch.randn(x.shape, generator=torch.Generator().manual_seed(7))
         if host.flavour == "Forge":
             script.process_before_every_sampling(p, *arguments, x=x, noise=bigger.clone())
-        x = _pass(host, p, bigger, x)
+        x = sampled(host, p, bigger, x)
         p.is_hr_pass = False
     if hasattr(p, "inner_job"):
         p.inner_result = host.process_images(p.inner_job)
@@ -331,9 +343,10 @@ def _film(host: Webui, p: FilmJob) -> Tensor:
             break
         here = slice(n * p.batch_size, (n + 1) * p.batch_size)
         p.iteration, p.prompts, p.seeds, p.subseeds = n, p.all_prompts[here], p.all_seeds[here], p.all_subseeds[here]
+        p.negative_prompts = p.all_negative_prompts[here]
         script.before_process_batch(p, *arguments, batch_number=n, prompts=p.prompts, seeds=p.seeds)
         noise = torch.stack([torch.randn(4, *p.size, generator=torch.Generator().manual_seed(s)) for s in p.seeds])
-        x = _pass(host, p, noise, lambda: p.init_latent)
+        x = sampled(host, p, noise, lambda: p.init_latent)
         latents.append(x)
         for i, image in enumerate(picture(x)):
             p.corrected.append(None if p.color_corrections is None else p.color_corrections[i])
@@ -371,7 +384,7 @@ def picture(x: Tensor) -> list[Image.Image]:
     return [Image.fromarray((each[0].clamp(0, 1) * 255).byte().numpy()) for each in x]
 
 
-def _pass(host: Webui, p: Job, noise: Tensor, start: Any) -> Tensor:
+def sampled(host: Webui, p: Job, noise: Tensor, start: Any) -> Tensor:
     sampler = Sampler(p.timesteps, host.flavour == "Forge")
     p.sampler = sampler
     if getattr(p, "scripts", True):

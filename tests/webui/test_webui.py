@@ -245,7 +245,7 @@ def test_the_grid_has_each_axis_once_and_a_value_acts_on_its_own_cell(webui: Web
     webui.fire("on_before_ui")
     webui.fire("on_before_ui")
     labels = [option.label for option in webui.grid.axis_options]
-    ours = ["Preset", "Mode", "Strength", "Gate cover", "Noise scale", "Seed"]
+    ours = ["Preset", "Mode", "Strength", "Gate cover", "Noise scale", "Seed", "Noken", "Noken mix"]
     assert labels == ["Nothing", *(f"[pxl] {name}" for name in ours)]
     strength = webui.grid.axis_options[labels.index("[pxl] Strength")]
     assert strength.prepare('0-1 (+0.5), "0:1, 1:0"') == ["0", "0.5", "1", "0:1, 1:0"]
