@@ -4,7 +4,8 @@
    textarea is the truth that server, infotext, presets and this editor share; the editor draws into the div.
    Sections: Elements, Curve, Job, Server, Pictures, Fields, Card, Film, Layers, Extras, Panel,
    Page. A new kind of field is one entry of
-   `fields`. What comes from outside reaches the page as text, never as markup. */
+   `fields`. What comes from outside reaches the page as text, never as markup. The other files of this folder build on
+   `window.pxl.kit`. */
 (() => {
     "use strict";
     if (window.pxl) return;
@@ -62,6 +63,62 @@
     const button = (label, onclick) => el("button.pxl-button", { type: "button", onclick }, label);
 
     const sentence = (name) => el(`p.${name}`, { "aria-live": "polite" });
+
+    /** A bar that offers the way back for what was done last; `home` takes the focus, `after` follows a way back. */
+    function undoBar(home, after = () => {}) {
+        const node = el("div.pxl-undo", { role: "status", hidden: true });
+        const ways = [];
+        let timer = 0;
+
+        function offer(text, back) {
+            ways.splice(0, ways.length - 19);
+            ways.push(back);
+            node.replaceChildren(el("span", {}, text), button("Undo", takeBack));
+            node.hidden = false;
+            clearTimeout(timer);
+            const hide = () => {
+                if (node.matches(":hover, :focus-within")) timer = setTimeout(hide, 1000);
+                else node.hidden = true;
+            };
+            timer = setTimeout(hide, UNDO_SHOWN);
+        }
+
+        async function takeBack() {
+            const back = ways.pop();
+            if (node.contains(document.activeElement)) home().focus();
+            node.hidden = true;
+            await back();
+            after();
+        }
+
+        /** Ctrl+Z, where no text is being written. */
+        function hear(event) {
+            if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== "z") return;
+            if (!ways.length || event.target.matches("textarea, input[type=text], input[type=search]")) return;
+            event.preventDefault();
+            takeBack();
+        }
+        return { node, offer, hear };
+    }
+
+    async function copyText(text) {
+        const area = el("textarea", { value: text, readOnly: true, style: "position: fixed; opacity: 0" });
+        const copied = navigator.clipboard?.writeText(text) ?? Promise.reject();
+        await copied.catch(() => {  // over plain HTTP a page has no clipboard
+            const held = document.activeElement;
+            document.body.append(area);
+            area.select();
+            document.execCommand("copy");
+            area.remove();
+            held?.focus();
+        });
+    }
+
+    /** Writes into a field of the host, which gradio then hears of. */
+    function writeInto(area, text) {
+        Object.getOwnPropertyDescriptor(Object.getPrototypeOf(area), "value").set.call(area, text);
+        area.dispatchEvent(new Event("input", { bubbles: true }));
+    }
 
     // ---- Curve: the grammar of lib_pxl/control/curve.py ------------------------------------------------------------
 
@@ -175,11 +232,14 @@
 
     const SILENT = "The server did not answer";
 
+    /** The answer to data as JSON, or to a file as it is; an Error with one sentence, `silent` where nothing came. */
     async function ask(panel, path, method = "GET", data = undefined) {
-        const headers = { "X-Pxl-Key": panel.key, "Content-Type": "application/json" };
-        const body = data && JSON.stringify(data);
+        const raw = data instanceof Blob;
+        const kind = raw ? data.type || "application/octet-stream" : "application/json";
+        const headers = { "X-Pxl-Key": panel.key, "Content-Type": kind };
+        const body = raw ? data : data && JSON.stringify(data);
         const answer = await fetch(`./pxl/v1/${path}`, { method, headers, body }).catch(() => null);
-        if (!answer) throw new Error(SILENT);
+        if (!answer) throw Object.assign(new Error(SILENT), { silent: true });
         if (!answer.ok) throw new Error(refusal(answer.status, await answer.text()));
         return answer;
     }
@@ -855,7 +915,7 @@
         changed(panel);
         const next = panel.cards.get(layers[at] || layers[at - 1])?.node.querySelector(".pxl-tool-remove");
         (next || panel.view.add).focus();
-        offerUndo(panel, "Layer removed.", () => { panel.job.control.layers.splice(at, 0, layer); });
+        panel.undo.offer("Layer removed.", () => { panel.job.control.layers.splice(at, 0, layer); });
     }
 
     // ---- Extras: what belongs to the whole job, and how its last picture formed ------------------------------------
@@ -907,10 +967,14 @@
 
     // ---- Panel -----------------------------------------------------------------------------------------------------
 
-    const makePanel = (tab) => ({
-        tab, key: "", schema: null, job: parseJob({}), text: "", area: null, pending: false,
-        root: null, view: null, cards: new Map(), undone: [], undoTimer: 0, jobs: 0, turn: 0, filmTimer: 0, filmed: "",
-    });
+    function makePanel(tab) {
+        const panel = {
+            tab, key: "", schema: null, job: parseJob({}), text: "", area: null, pending: false,
+            root: null, view: null, cards: new Map(), jobs: 0, turn: 0, filmTimer: 0, filmed: "",
+        };
+        panel.undo = undoBar(() => panel.view.add, () => changed(panel));
+        return panel;
+    }
 
     function drawPanel(panel, root) {
         panel.root = root;
@@ -923,7 +987,6 @@
             add: el("button.pxl-add", { type: "button", onclick: () => addLayer(panel, newLayer()) },
                 icon("add"), el("span", {}, "Add a layer"), el("small", {}, "or drop or paste a picture here")),
             full: el("p.pxl-note", {}, `A program holds at most ${panel.schema.max_layers} layers.`),
-            undo: el("div.pxl-undo", { role: "status", hidden: true }),
             status: sentence("pxl-status"),
             formed: drawFormed(panel),
             extras: drawExtras(panel),
@@ -932,14 +995,9 @@
         };
         root.replaceChildren(el("div.pxl-editor", {},
             el("div.pxl-switches", {}, ...view.switches.map((each) => each.node)),
-            view.status, view.formed.node, view.layers, view.add, view.full, view.undo, view.extras.node,
+            view.status, view.formed.node, view.layers, view.add, view.full, panel.undo.node, view.extras.node,
             el("div.pxl-foot", {}, view.presets.node, view.raw.node)));
-        root.onkeydown = (event) => {
-            if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== "z") return;
-            if (!panel.undone.length || event.target.matches("textarea, input[type=text]")) return;
-            event.preventDefault();
-            takeBack(panel);
-        };
+        root.onkeydown = panel.undo.hear;
         takeDrops(panel, root);
         show(panel);
         whenSeen(root, () => {
@@ -1007,9 +1065,7 @@
         if (text === panel.text && !panel.pending) return;
         panel.text = text;
         panel.pending = !panel.area?.isConnected;
-        if (panel.pending || panel.area.value === text) return;
-        Object.getOwnPropertyDescriptor(Object.getPrototypeOf(panel.area), "value").set.call(panel.area, text);
-        panel.area.dispatchEvent(new Event("input", { bubbles: true }));
+        if (!panel.pending && panel.area.value !== text) writeInto(panel.area, text);
     }
 
     /** Takes over what the server, or a paste, put into the hidden field. */
@@ -1036,34 +1092,12 @@
         if (panel.view) panel.view.status.textContent = text;
     }
 
-    function offerUndo(panel, text, back) {
-        const bar = panel.view.undo;
-        panel.undone = [...panel.undone.slice(-19), back];
-        bar.replaceChildren(el("span", {}, text), button("Undo", () => takeBack(panel)));
-        bar.hidden = false;
-        clearTimeout(panel.undoTimer);
-        const hide = () => {
-            if (bar.matches(":hover, :focus-within")) panel.undoTimer = setTimeout(hide, 1000);
-            else bar.hidden = true;
-        };
-        panel.undoTimer = setTimeout(hide, UNDO_SHOWN);
-    }
-
-    async function takeBack(panel) {
-        const bar = panel.view.undo;
-        const back = panel.undone.pop();
-        if (bar.contains(document.activeElement)) panel.view.add.focus();
-        bar.hidden = true;
-        await back();
-        changed(panel);
-    }
-
     /** Puts other data in place of this job, with a way back. */
     function replaceJob(panel, data, text) {
         const before = panel.job;
         panel.job = parseJob(copyOf(data));
         changed(panel);
-        offerUndo(panel, text, () => { panel.job = before; });
+        panel.undo.offer(text, () => { panel.job = before; });
     }
 
     /** An act that says in `error` what went wrong. */
@@ -1119,7 +1153,7 @@
             const program = await askJSON(panel, path(preset));
             await ask(panel, path(preset), "DELETE");
             await fetchNames();
-            offerUndo(panel, "Preset deleted.", guarded(error, () => put(preset, program)));
+            panel.undo.offer("Preset deleted.", guarded(error, () => put(preset, program)));
         }));
         const saveAs = button("Save as…", () => openName(true));
         const choosing = el("div.pxl-line", {}, list, load, saveAs, remove);
@@ -1159,10 +1193,9 @@
     function drawRaw(panel) {
         const error = sentence("pxl-error");
         const text = el("textarea.pxl-json", { rows: 8, spellcheck: false, "aria-label": "The job as JSON" });
-        const copy = button("Copy JSON", async () => {
+        const copy = button("Copy JSON", () => {
             text.select();
-            const copied = navigator.clipboard?.writeText(text.value) ?? Promise.reject();
-            await copied.catch(() => document.execCommand("copy"));  // over plain HTTP a page has no clipboard
+            return copyText(text.value);
         });
         const apply = button("Apply JSON", guarded(error, async () => {
             const data = readJSON(text.value.trim() || "{}");
@@ -1271,8 +1304,10 @@
             if (!drawn && !leaving) drawPanel(panel, root);
         }
         for (const panel of panels.values()) connect(panel);
+        for (const look of scans) look();
     }
 
+    const scans = [];  // what other files do when the page has changed
     let scanning = 0;
     new MutationObserver(() => {
         scanning ||= setTimeout(() => { scanning = 0; scan(); }, 50);
@@ -1306,6 +1341,16 @@
         },
         parseCurve,
         fields,
+        /** What the other files of this folder share; `panel` is there an object with a tab and a key. */
+        kit: {
+            page, el, svg, icon, tool, button, sentence, undoBar, copyText, writeInto, short, ask, askJSON, carriesPicture,
+            pictureIn, checkPicture, drawFields, whenSeen,
+            /** Calls a function now, and whenever the page has changed. */
+            onScan(look) {
+                scans.push(look);
+                look();
+            },
+        },
     };
     scan();
 })();

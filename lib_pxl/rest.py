@@ -16,18 +16,18 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from lib_pxl import __version__
+from lib_pxl.breed import route as breed
 from lib_pxl.control.program import Program, read_json
-from lib_pxl.errors import ProgramError, PxlError, shown
+from lib_pxl.errors import ProgramError, shown
 from lib_pxl.film.answer import Answer
 from lib_pxl.hosts.base import Host
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES, Job
 from lib_pxl.store.animations import open_animation
 from lib_pxl.store.maps import MAX_BYTES
+from lib_pxl.web import JSON, MAX_JSON, Told, body
 
-MAX_JSON = 32 * 2**20
 _RAW = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
-_JSON = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def router(desk: Desk, host: Host) -> APIRouter:
     _add_maps(routes, desk)
     _add_presets(routes, desk, host)
     _add_formed(routes, desk)
+    breed.add(routes, desk, host)
     return routes
 
 
@@ -72,9 +73,9 @@ def _add_reading(routes: APIRouter, desk: Desk, host: Host) -> None:
         jobs, problem = desk.status(tab)
         return {"jobs": jobs, "error": problem}
 
-    @routes.post("/program/check", summary="Would this job or program be understood?", openapi_extra=_JSON)
+    @routes.post("/program/check", summary="Would this job or program be understood?", openapi_extra=JSON)
     async def check(request: Request) -> dict[str, Any]:
-        text = await _body(request, MAX_JSON)
+        text = await body(request, MAX_JSON)
         try:
             data = read_json(text.decode("utf-8", "replace"))
         except ProgramError as problem:
@@ -92,26 +93,26 @@ def _add_film(routes: APIRouter, desk: Desk, host: Host) -> None:
     answer = Answer(desk, host)
     turn = asyncio.Semaphore()  # whoever types fast waits here, not in the threads that the host's own routes need
 
-    @routes.post("/film", summary="What would each layer do, step by step?", openapi_extra=_JSON)
+    @routes.post("/film", summary="What would each layer do, step by step?", openapi_extra=JSON)
     async def film(request: Request) -> dict[str, Any]:
-        text = await _body(request, MAX_JSON)
+        text = await body(request, MAX_JSON)
         async with turn:
-            with _Told():
+            with Told():
                 return await run_in_threadpool(lambda: answer(read_json(text.decode("utf-8", "replace"))))
 
 
 def _add_maps(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/maps", summary="Keep a picture or an animation; its bytes are the body", openapi_extra=_RAW)
     async def put(request: Request) -> dict[str, Any]:
-        data = await _body(request, MAX_BYTES)
-        with _Told():
+        data = await body(request, MAX_BYTES)
+        with Told():
             name = await run_in_threadpool(desk.maps.put, data)
             frames, (width, height) = await run_in_threadpool(_measured, data)
         return {"map": f"map:{name}", "frames": frames, "width": width, "height": height}
 
     @routes.get("/maps/{name}", summary="A kept picture's bytes", response_class=Response)
     def get(name: str) -> Response:
-        with _Told(404):
+        with Told(404):
             data, kind = desk.maps.read(name), desk.maps.media_type(name)
         return Response(data, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
 
@@ -119,29 +120,29 @@ def _add_maps(routes: APIRouter, desk: Desk) -> None:
 def _add_presets(routes: APIRouter, desk: Desk, host: Host) -> None:
     @routes.get("/presets", summary="The names of all presets")
     def names() -> dict[str, Any]:
-        with _Told(503):
+        with Told(503):
             return {"presets": desk.presets.names(), "built_in": desk.presets.built_in()}
 
     @routes.get("/presets/{name:path}", summary="A preset's program")
     def load(name: str) -> Any:
-        with _Told(404):
+        with Told(404):
             return json.loads(desk.presets.load(name))
 
-    @routes.put("/presets/{name:path}", summary="Save a program under a name", openapi_extra=_JSON)
+    @routes.put("/presets/{name:path}", summary="Save a program under a name", openapi_extra=JSON)
     async def save(name: str, request: Request) -> dict[str, Any]:
-        text = (await _body(request, MAX_JSON)).decode("utf-8", "replace")
+        text = (await body(request, MAX_JSON)).decode("utf-8", "replace")
 
         def keep() -> None:
             program = Program.parse(text).rename(lambda source, moving: desk.maps.adopt(source, host.readable, moving))
             desk.presets.save(name, program.format())
 
-        with _Told():
+        with Told():
             await run_in_threadpool(keep)
         return {"ok": True}
 
     @routes.delete("/presets/{name:path}", summary="Forget a preset")
     def remove(name: str) -> dict[str, Any]:
-        with _Told(404):
+        with Told(404):
             desk.presets.remove(name)
         return {"ok": True}
 
@@ -151,37 +152,23 @@ def _add_formed(routes: APIRouter, desk: Desk) -> None:
 
     @routes.get("/formed/{tab}", summary="The steps that are kept of this tab's last job")
     def formed(tab: str) -> dict[str, Any]:
-        with _Told(404):
+        with Told(404):
             return desk.formed(tab).describe()
 
     @routes.get("/formed/{tab}/strip.webp", summary="Its steps side by side", response_class=Response)
     def strip(tab: str, columns: int | None = None) -> Response:
-        with _Told(404):
+        with Told(404):
             return Response(desk.formed(tab).strip(columns), media_type="image/webp", headers=fresh)
 
     @routes.get("/formed/{tab}/film.gif", summary="Its steps one after the other", response_class=Response)
     def film(tab: str) -> Response:
-        with _Told(404):
+        with Told(404):
             return Response(desk.formed(tab).animation(), media_type="image/gif", headers=fresh)
 
 
 def _measured(data: bytes) -> tuple[int, tuple[int, int]]:
     film = open_animation(data)
     return film.count, next(film.frames([0])).size
-
-
-class _Told:
-    """Turns pxl's errors into answers."""
-
-    def __init__(self, status: int = 400) -> None:
-        self.status = status
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, PxlError):
-            raise HTTPException(self.status, str(problem)) from None
 
 
 def _knows(users: Mapping[str, str], header: str) -> bool:
@@ -191,17 +178,3 @@ def _knows(users: Mapping[str, str], header: str) -> bool:
         return False
     wanted = users.get(user.decode("utf-8", "replace"))
     return wanted is not None and secrets.compare_digest(password, wanted.encode())
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """The request's body, given up as soon as it is too large."""
-    told = request.headers.get("content-length", "0")
-    if told.isdigit() and int(told) > limit:
-        raise HTTPException(413, f"got {told} bytes, wanted at most {limit}")
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > limit:
-            raise HTTPException(413, f"got more than {limit} bytes, wanted at most {limit}")
-        pieces.append(piece)
-    return b"".join(pieces)

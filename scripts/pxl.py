@@ -15,6 +15,6 @@ PxlScript = webui.register(
     desk,
     axes(lambda: desk.presets),
     panel=lambda name: panel.build(name, desk.key, SWITCHES),
-    tab=tab.build,
+    tab=lambda: tab.build(desk.key),
     mount=lambda app: app.include_router(router(desk, host)),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -40,6 +41,18 @@ class Console:
         left = [each for each in self.complaints if part not in each]
         assert len(left) < len(self.complaints), f"nobody complained of {part!r}: {self.complaints}"
         self.complaints = left
+
+
+def drop_files(page: Page, target: Locator, files: Sequence[Path]) -> None:
+    """Files from outside the browser, let go over an element."""
+    box = target.bounding_box()
+    assert box
+    devtools = page.context.new_cdp_session(page)
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(path) for path in files], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **at})
+    devtools.detach()
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,11 @@ import html
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -21,7 +20,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from lib_pxl.control.curve import Curve
 from lib_pxl.errors import CurveError
-from tests.browser import WAIT, Console
+from tests.browser import WAIT, Console, drop_files
+from tests.site import Answer, Asked, File, serve
 
 ROOT = Path(__file__).resolve().parent.parent
 TABS = ("txt2img", "img2img")
@@ -180,7 +180,7 @@ class Server:
     keys: set[str | None] = field(default_factory=set)
     answer_maps: threading.Event = field(default_factory=threading.Event)
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, str, bytes]:
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
         """Status, content type and body."""
         kind, _, name = path.removeprefix("/pxl/v1/").partition("/")
         routes = {
@@ -193,10 +193,11 @@ class Server:
         }
         return routes[kind.split("?")[0]](method, unquote(name), body)
 
-    def _maps(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
+    def _maps(self, method: str, name: str, body: bytes) -> Answer:
         if method == "GET":
             data = self.maps.get(f"map:{name}")
-            return (200, "image/png", data) if data else self._refuse(404, f"map {name} is not in this data folder")
+            missing = self._refuse(404, f"map {name} is not in this data folder")
+            return Answer(200, "image/png", data) if data else missing
         self.answer_maps.wait(WAIT / 1000)
         if not body.startswith(b"\x89PNG"):
             return self._refuse(400, f"{HOSTILE}: got 5 bytes, wanted a picture")
@@ -204,7 +205,7 @@ class Server:
         with Image.open(io.BytesIO(body)) as found:
             return self._say({"map": name_of(body), "frames": getattr(found, "n_frames", 1)})
 
-    def _presets(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
+    def _presets(self, method: str, name: str, body: bytes) -> Answer:
         if not name:
             return self._say({"presets": ["Aurora", *sorted(self.presets)], "built_in": ["Aurora"]})
         if method == "PUT":
@@ -213,7 +214,7 @@ class Server:
             del self.presets[name]
         return self._say(self.presets.get(name, {"layers": []} if name == "Aurora" else {"ok": True}))
 
-    def _film(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
+    def _film(self, method: str, name: str, body: bytes) -> Answer:
         self.films.append(json.loads(body))
         url = f"data:image/png;base64,{base64.b64encode(picture('navy', (96, 12))).decode()}"
         layers = self.films[-1]["program"]["layers"]
@@ -223,22 +224,22 @@ class Server:
         ]
         return self._say({"progress": [0, 1], "layers": rows})
 
-    def _formed(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
-        return 200, "image/png", picture("plum", (64, 16) if "strip" in name else (16, 16))
+    def _formed(self, method: str, name: str, body: bytes) -> Answer:
+        return Answer(200, "image/png", picture("plum", (64, 16) if "strip" in name else (16, 16)))
 
-    def _program(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
+    def _program(self, method: str, name: str, body: bytes) -> Answer:
         if b"wobble" in body:
             return self._say({"ok": False, "error": "wobble: got 1, wanted no such key"})
         return self._say({"ok": True, "program": json.loads(body)})
 
-    def _status(self, method: str, name: str, body: bytes) -> tuple[int, str, bytes]:
+    def _status(self, method: str, name: str, body: bytes) -> Answer:
         return self._say({"jobs": self.jobs, "error": self.error})
 
-    def _refuse(self, status: int, sentence: str) -> tuple[int, str, bytes]:
-        return status, "application/json", json.dumps({"detail": sentence}).encode()
+    def _refuse(self, status: int, sentence: str) -> Answer:
+        return Answer(status, "application/json", json.dumps({"detail": sentence}).encode())
 
-    def _say(self, data: Any) -> tuple[int, str, bytes]:
-        return 200, "application/json", json.dumps(data).encode()
+    def _say(self, data: Any) -> Answer:
+        return Answer(200, "application/json", json.dumps(data).encode())
 
 
 def root_of(tab: str) -> str:
@@ -259,53 +260,25 @@ def page_html() -> str:
         <body>{tabs}<textarea id="prompt"></textarea><img id="gallery" src="gallery.png"></body></html>"""
 
 
-class Listening(ThreadingHTTPServer):
-    request_queue_size = 64  # a browser asks for several things at once
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
     """The page, its script and style, and the REST routes, on a free port."""
     state = Server()
     state.answer_maps.set()
-    files: dict[str, tuple[str, Callable[[], bytes]]] = {
+    files: dict[str, File] = {
         "/": ("text/html", lambda: page_html().encode()),
         "/pxl.js": ("text/javascript", (ROOT / "javascript" / "pxl.js").read_bytes),
         "/style.css": ("text/css", (ROOT / "style.css").read_bytes),
         "/gallery.png": ("image/png", lambda: picture("gold")),
     }
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            path = urlsplit(self.path).path
-            if path in files:
-                kind, read = files[path]
-                return self.reply(200, kind, read())
-            state.asked.append(f"{self.command} {self.path}")
-            state.keys.add(self.headers.get("X-Pxl-Key"))
-            return self.reply(*state.answer(self.command, self.path, body))
+    def answer(asked: Asked) -> Answer:
+        state.asked.append(f"{asked.method} {asked.path}")
+        state.keys.add(asked.key)
+        return state.answer(asked.method, asked.path, asked.body)
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
-
-        def reply(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    listening = Listening(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.05,))
-    thread.start()
-    state.url = f"http://127.0.0.1:{listening.server_address[1]}/"
-    yield state
-    listening.shutdown()
-    listening.server_close()
-    thread.join()
+    with serve(files, answer) as state.url:
+        yield state
 
 
 @dataclass
@@ -364,17 +337,6 @@ class Editor:
         """What gradio does when the server changes the field."""
         self.field.evaluate("(area, text) => { area.value = text; }", text)
         self.page.evaluate("(tab) => pxl.read(tab)", self.tab)
-
-    def drop(self, target: Locator, files: list[Path]) -> None:
-        """Files from outside the browser, let go over an element."""
-        box = target.bounding_box()
-        assert box
-        devtools = self.page.context.new_cdp_session(self.page)
-        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-        data = {"items": [], "files": [str(path) for path in files], "dragOperationsMask": 1}
-        for kind in ("dragEnter", "dragOver", "drop"):
-            devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data, **at})
-        devtools.detach()
 
 
 @pytest.fixture
@@ -467,13 +429,13 @@ def test_a_picked_file_becomes_a_map(editor: Editor, still: Path) -> None:
 
 def test_a_dropped_file_becomes_a_map_of_the_zone_it_fell_on(editor: Editor, still: Path) -> None:
     editor.add()
-    editor.drop(editor.part(1, "mask").locator(".pxl-drop"), [still])
+    drop_files(editor.page, editor.part(1, "mask").locator(".pxl-drop"), [still])
     expect(editor.part(1, "mask").locator("img")).to_be_visible()
     assert editor.layers() == [{"source": {"kind": "image"}, "mask": name_of(still.read_bytes())}]
 
 
 def test_a_file_dropped_beside_the_cards_makes_a_layer(editor: Editor, still: Path) -> None:
-    editor.drop(editor.root.locator(".pxl-add"), [still])
+    drop_files(editor.page, editor.root.locator(".pxl-add"), [still])
     expect(editor.part(1, "image").locator("img")).to_be_visible()
     assert editor.layers()[0]["source"]["image"] == name_of(still.read_bytes())
 
@@ -961,7 +923,7 @@ def moving(count: int = 3) -> bytes:
 
 def test_a_source_keeps_what_its_other_kinds_hold(editor: Editor, still: Path) -> None:
     editor.add()
-    editor.drop(editor.part(1, "image").locator(".pxl-drop"), [still])
+    drop_files(editor.page, editor.part(1, "image").locator(".pxl-drop"), [still])
     expect(editor.part(1, "image").locator(".pxl-full")).to_be_visible()
     image = editor.layers()[0]["source"]
     kind = editor.part(1, "source").get_by_role("combobox")
@@ -978,7 +940,7 @@ def test_a_dropped_animation_becomes_frames(editor: Editor, tmp_path: Path) -> N
     path = tmp_path / "moving.png"
     path.write_bytes(moving())
     editor.add()
-    editor.drop(editor.part(1, "image").locator(".pxl-drop"), [path])
+    drop_files(editor.page, editor.part(1, "image").locator(".pxl-drop"), [path])
     expect(editor.part(1, "path").locator(".pxl-full")).to_be_visible()
     assert editor.layers()[0]["source"] == {"kind": "frames", "path": name_of(moving())}
 

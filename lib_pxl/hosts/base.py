@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Canvas, Region
 from lib_pxl.hosts.annotation import Annotator
+from lib_pxl.noken.genome import Noken
+
+LARGEST = 1024  # pixels a side of a picture that will be shown at 256
 
 Change = Callable[[str], str]  # of a prompt
 Conds = Callable[[], tuple[Any, Any]]  # cond and uncond of the model call under way; None where nothing is changed
@@ -49,6 +53,15 @@ class Pass:
     spoken: Callable[[Change], Conds] | None = None  # encodes the pass's prompts, each changed, as the host would
 
 
+@dataclass(frozen=True)
+class Wordbook:
+    """The words that the loaded model knows, the same ones for all its encoders."""
+
+    tables: Mapping[str, Tensor]  # (V, D) on the CPU, the token embedding of each encoder by its letter
+    ids: Callable[[str], Sequence[int]]  # of a plain text, without beginning, end and padding
+    text: Callable[[int], str]  # of one id
+
+
 class Host(Protocol):
     """What pxl needs from the program it lives in."""
 
@@ -72,11 +85,25 @@ class Host(Protocol):
     def widths(self) -> Mapping[str, int]:
         """The text encoders' names and widths: the model's family."""
 
+    def lexicon(self) -> Wordbook:
+        """The loaded model's words; a HostError where none is loaded yet."""
+
     def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
         """Make the prompt's word `name` stand for these vectors, (T, D) for each encoder, until `forget`."""
 
     def forget(self) -> None:
         """Take back every word that `embed` made."""
+
+    def draw(
+        self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
+    ) -> Image.Image:
+        """A square picture by the host's own pipeline, once its queue lets it; `words` are embedded for it alone.
+
+        It leaves no file and no trace in the page, and `size` 0 is the model's usual, but at most `LARGEST`.
+        """
+
+    def install(self, noken: Noken) -> Path:
+        """Save it where the host looks for embeddings, under `pxl/`, and have the host see it at once."""
 
     def annotators(self) -> Mapping[str, Annotator]:
         """What can read a map off a picture, by the map's name."""

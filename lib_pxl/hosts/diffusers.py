@@ -23,8 +23,9 @@ from lib_pxl.control import Region
 from lib_pxl.errors import HostError
 from lib_pxl.errors import Words as Sentence
 from lib_pxl.hosts.annotation import Annotator
-from lib_pxl.hosts.base import Change, Conds, Guest, Pass, Vae
+from lib_pxl.hosts.base import LARGEST, Change, Conds, Guest, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import Control
 from lib_pxl.hosts.request import Request
@@ -32,6 +33,7 @@ from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 from lib_pxl.hosts.sampler import Levels, scheduler_class, watched
 from lib_pxl.hosts.watch import OnStep, Watch, encoded
 from lib_pxl.hosts.word import Words
+from lib_pxl.noken.genome import Noken
 from lib_pxl.store.folders import data_folder
 
 Size = tuple[int, int]
@@ -123,6 +125,45 @@ class DiffusersHost:
     def widths(self) -> Mapping[str, int]:
         """The text encoders by their letters: `l` for SD1, `h` for SD2, `l` and `g` for SDXL."""
         return {letter: int(encoder.config.hidden_size) for letter, (_, _, encoder) in self._encoders().items()}
+
+    def lexicon(self) -> Wordbook:
+        """The pipeline's own tokenizer and the tables behind it."""
+        encoders = self._encoders()
+        tables = {letter: each.get_input_embeddings().weight.detach() for letter, (_, _, each) in encoders.items()}
+        if not tables or any(table.is_meta for table in tables.values()):
+            raise HostError("model", got=Sentence("no words that can be read"), wanted="text encoders in memory")
+        tokenizer = next(iter(encoders.values()))[1]
+        return Wordbook(
+            {letter: table.cpu() for letter, table in tables.items()},
+            lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
+            lambda which: tokenizer.decode([which]),
+        )
+
+    @property
+    def side(self) -> int:
+        """The side, in pixels, of the pictures that the model was made for."""
+        given = self.pipe.unet.config.sample_size
+        return int((given if isinstance(given, int) else given[0]) * self.factor)
+
+    def draw(
+        self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
+    ) -> Image.Image:
+        """A picture of which the studio's tabs know nothing."""
+        side = (size or min(self.side, LARGEST)) // self.factor * self.factor
+        asked = Request(prompt, seed=seed, steps=steps, cfg=cfg, width=side, height=side).checked(self.factor)
+        run = Run(self, self.desk, lambda sentence: None)
+        with self._busy:
+            try:
+                for name, vectors in words.items():
+                    self.embed(name, vectors)
+                (sitting,) = self._sittings(asked, run, None, threading.Event())
+            finally:
+                self.forget()
+        return sitting.pictures[0]
+
+    def install(self, noken: Noken) -> Path:
+        """In the data folder, from where any other program can take it."""
+        return save_embedding(self.data / "embeddings", noken)
 
     def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
         """Teach our copies of the tokenizers a word; the encoders are lent its vectors until `forget`."""

@@ -20,12 +20,25 @@ from torch import Tensor
 
 from lib_pxl.control.map import pixels
 from lib_pxl.hosts.annotation import Annotator
-from lib_pxl.hosts.base import Change, Conds, Guest, Pass, Vae
+from lib_pxl.hosts.base import Change, Conds, Guest, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import assemble
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+from lib_pxl.noken.genome import Noken
 
 FACTOR, WIDTH = 8, 8
+SPOKEN = [
+    *"abcdefghijklmnopqrstuvwxyz0123456789.,",
+    "fox",
+    "owl",
+    "lighthouse",
+    "red",
+    "blue",
+    "stormy",
+    "sea",
+    "night",
+]
 _TO_LATENT = torch.tensor([[1.0, 0.2, -0.3], [-0.4, 1.0, 0.1], [0.2, -0.5, 1.0], [0.6, 0.6, 0.6]])  # (4, 3)
 Denoise = Callable[[Tensor, Tensor], Tensor]
 _LEAST = 1e-6  # a sigma whose square float32 still holds apart from nothing
@@ -54,6 +67,8 @@ class FakeHost:
     guests: list[Guest] = field(default_factory=list)
     words: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
     seers: dict[str, Annotator] = field(default_factory=dict)
+    encoders: Mapping[str, int] = field(default_factory=lambda: {"l": WIDTH})  # the model, as far as it has words
+    drawn: list[str] = field(default_factory=list)  # the prompts of `draw`
     desk: Desk = field(init=False)
     _prompts: tuple[str, str] = ("", "")
 
@@ -65,8 +80,32 @@ class FakeHost:
         return Vae("fake", FACTOR, len(_TO_LATENT), encode)
 
     def widths(self) -> Mapping[str, int]:
-        """One small encoder."""
-        return {"l": WIDTH}
+        """One small encoder, unless a test says otherwise."""
+        return self.encoders
+
+    def lexicon(self) -> Wordbook:
+        """Every letter is a word, and so are a few words; the vectors are random and always the same."""
+        draw = torch.Generator().manual_seed(5)
+        tables = {letter: torch.randn(len(SPOKEN), width, generator=draw) for letter, width in self.encoders.items()}
+
+        def ids(text: str) -> list[int]:
+            pieces = [[word] if word in SPOKEN else list(word) for word in text.lower().split()]
+            return [SPOKEN.index(each) for piece in pieces for each in piece if each in SPOKEN]
+
+        return Wordbook(tables, ids, SPOKEN.__getitem__)
+
+    def draw(
+        self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
+    ) -> Image.Image:
+        """A plain picture whose colour is the words'."""
+        self.drawn.append(prompt)
+        total = sum(float(rows.sum()) for vectors in words.values() for rows in vectors.values())
+        shade = int(abs(total) * 1000 + seed) % 256
+        return Image.new("RGB", (size or 64, size or 64), (shade, 255 - shade, 128))
+
+    def install(self, noken: Noken) -> Path:
+        """Save it in the data folder."""
+        return save_embedding(self.data / "embeddings", noken)
 
     def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
         """Remember the word."""

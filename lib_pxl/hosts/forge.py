@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from modules import sd_hijack, shared
+from modules import sd_hijack, sd_models, shared
+from PIL import Image
 from torch import Tensor
 
-from lib_pxl.hosts.base import Vae
+from lib_pxl.errors import HostError, Words
+from lib_pxl.hosts.base import Vae, Wordbook
 from lib_pxl.hosts.webui import WebuiHost, as_tensor, embedding, serial
 
 TOLD = "pxl"  # what the infotext's list of embeddings says of ours: the prompt has their readable names
@@ -39,9 +42,42 @@ class ForgeHost(WebuiHost):
         latents = vae.encode(pixels.float().movedim(1, -1))
         return as_tensor(vae.first_stage_model.process_in(latents))
 
-    def widths(self) -> Mapping[str, int]:
-        """The text encoders by their letters."""
-        return {letter: int(_table(engine).shape[1]) for letter, engine in _engines()}
+    def lexicon(self) -> Wordbook:
+        """By the tokenizer of the first engine."""
+        tables = {letter: table.detach().cpu() for letter, table in self._tables().items()}
+        engine = next(engine for _, engine in _engines())
+        return Wordbook(tables, lambda text: engine.tokenize([text])[0], lambda which: engine.tokenizer.decode([which]))
+
+    def _tables(self) -> dict[str, Tensor]:
+        tables = {letter: _table(engine) for letter, engine in _engines()}
+        if not tables:  # Forge loads no model before the first job
+            raise HostError("model", got=Words("none"), wanted="one that is loaded: generate a picture first")
+        return tables
+
+    def _as_job(self, job: Callable[[], Image.Image]) -> Image.Image:
+        """In the main thread, as the page's own jobs: there, models move faster. It would swallow an error."""
+        from modules_forge import main_thread
+
+        made: list[Image.Image] = []
+        problems: list[Exception] = []
+
+        def work() -> None:
+            try:
+                made.append(job())
+            except Exception as problem:  # noqa: BLE001  (raised again where it is waited for)
+                problems.append(problem)
+
+        main_thread.run_and_wait_result(work)
+        if problems:
+            raise problems[0]
+        return made[0]
+
+    def _settle(self) -> None:
+        sd_models.forge_model_reload()
+
+    def _read_embedding(self, path: Path) -> None:
+        for _, engine in _engines():
+            engine.embeddings.load_from_file(str(path), path.name)
 
     def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
         """In the database of every engine, since SDXL has two."""

@@ -7,6 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lib_pxl.store.animations import INFO
+from lib_pxl.store.pictures import reading
+
+_EXIF, _USER_COMMENT, _CODE = 0x8769, 0x9286, 8  # of a JPEG or WebP; the comment begins with how it is written
 _NEGATIVE = "Negative prompt:"
 _PAIR = re.compile(r'(\w[\w \-/]{1,60}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 _FEWEST = 3  # a last line with fewer pairs belongs to the prompt
@@ -44,6 +48,19 @@ class Infotext:
             prompts[negative].append(line)
         settings = {key: _unquoted(value) for key, value in pairs}
         return cls("\n".join(prompts[False]), "\n".join(prompts[True]), settings)
+
+
+def written_in(data: bytes) -> str:
+    """What a picture says of how it was made, or nothing."""
+    with reading(data) as (image, _):
+        image.load()  # a PNG may have its text at the end
+        text = image.info.get(INFO)
+        comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT)
+    if isinstance(text, str) or not isinstance(comment, bytes):
+        return text if isinstance(text, str) else ""
+    code, words = comment[:_CODE], comment[_CODE:]
+    little = words[:1] != b"\0" and words[1:2] == b"\0"  # A1111 writes big-endian, some others do not
+    return words.decode(("utf-16-le" if little else "utf-16-be") if code.startswith(b"UNICODE") else "utf-8", "replace")
 
 
 def _quoted(value: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from modules import (  # A1111 1.10.1
+    call_queue,
     devices,
     images,
     paths,
@@ -23,6 +24,7 @@ from modules import (  # A1111 1.10.1
     script_callbacks,
     scripts,
     sd_hijack,
+    sd_models,
     sd_samplers,
     sd_samplers_common,
     sd_vae,
@@ -32,14 +34,17 @@ from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Region
+from lib_pxl.errors import HostError, Words
 from lib_pxl.hosts import annotation
 from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.axis import Axis
-from lib_pxl.hosts.base import Change, Conds, Pass, Vae
+from lib_pxl.hosts.base import LARGEST, Change, Conds, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.encoded import Encoded
 from lib_pxl.hosts.hook import Hooks, sigma_of
 from lib_pxl.hosts.run import KEY
+from lib_pxl.noken.genome import Noken
 
 FOLDERS = "pxl_map_folders"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
@@ -111,10 +116,77 @@ class WebuiHost:
 
     def widths(self) -> Mapping[str, int]:
         """The text encoders by their letters: `l` for SD1, `h` for SD2, `l` and `g` for SDXL."""
+        return {letter: int(table.shape[1]) for letter, table in self._tables().items()}
+
+    def lexicon(self) -> Wordbook:
+        """By the tokenizer of the first encoder; open_clip's has a module of its own."""
+        tables = {letter: table.detach().cpu() for letter, table in self._tables().items()}
+        engine = shared.sd_model.cond_stage_model
+        tokenizer = getattr(getattr(engine, "embedders", [engine])[0], "tokenizer", None) or _open_clip()
+        return Wordbook(tables, lambda text: engine.tokenize([text])[0], lambda which: tokenizer.decode([which]))
+
+    def _tables(self) -> dict[str, Tensor]:
+        """The token embeddings (V, D) of the encoders."""
+        if shared.sd_model is None:
+            raise HostError("model", got=Words("none"), wanted="one that is loaded")
         tables = [m for m in shared.sd_model.modules() if isinstance(m, sd_hijack.EmbeddingsWithFixes)]
         single = "h" if getattr(shared.sd_model, "is_sd2", False) else "l"
         names = [single] if len(tables) == 1 else [t.textual_inversion_key.removeprefix("clip_") for t in tables]
-        return {name: int(t.wrapped.weight.shape[1]) for name, t in zip(names, tables)}  # noqa: B905
+        return {name: table.wrapped.weight for name, table in zip(names, tables)}  # noqa: B905
+
+    def draw(
+        self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
+    ) -> Image.Image:
+        """A job without scripts, so that neither our hooks nor other extensions' have a part in it."""
+        with call_queue.queue_lock:
+            return self._as_job(lambda: self._drawn(prompt, words, seed, steps, size, cfg))
+
+    def _as_job(self, job: Callable[[], Image.Image]) -> Image.Image:
+        return job()
+
+    def _drawn(
+        self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
+    ) -> Image.Image:
+        self._settle()
+        known = {letter: int(table.shape[1]) for letter, table in self._tables().items()}
+        for vectors in words.values():
+            widths = {letter: int(rows.shape[1]) for letter, rows in vectors.items()}
+            if widths != known:  # another checkpoint has come since it was asked for
+                raise HostError("noken of the widths", got=Words(str(widths)), wanted=f"{known}, the loaded model's")
+        usual = LARGEST if getattr(shared.sd_model, "is_sdxl", False) else 512
+        p = processing.StableDiffusionProcessingTxt2Img(
+            sd_model=shared.sd_model, prompt=prompt, seed=seed, steps=steps, cfg_scale=cfg, sampler_name="Euler",
+            width=size or usual, height=size or usual, do_not_save_samples=True, do_not_save_grid=True,
+            do_not_reload_embeddings=True,  # which would take our words with it
+        )  # fmt: skip
+        with contextlib.closing(p), _as_it_was(Path(paths.data_path) / "params.txt"):
+            shared.state.begin(job="pxl thumbnail")
+            try:
+                for name, vectors in words.items():
+                    self.embed(name, vectors)
+                made: list[Image.Image] = processing.process_images(p).images
+                stopped = shared.state.interrupted or shared.state.skipped or not made
+            finally:
+                self.forget()
+                shared.state.end()
+                shared.total_tqdm.clear()
+        if stopped:
+            raise HostError("thumbnail", got=Words("an interrupt"), wanted="time to finish it")
+        return made[0]
+
+    def _settle(self) -> None:
+        """The checkpoint that the job will take, before words are lent to it: loading one forgets them."""
+        sd_models.reload_model_weights()
+
+    def install(self, noken: Noken) -> Path:
+        """Between two jobs, since the host forgets all words as it reads its folder."""
+        with call_queue.queue_lock:
+            path = save_embedding(Path(shared.cmd_opts.embeddings_dir), noken)
+            self._read_embedding(path)
+        return path
+
+    def _read_embedding(self, path: Path) -> None:
+        sd_hijack.model_hijack.embedding_db.load_textual_inversion_embeddings(force_reload=True)
 
     def embed(self, name: str, vectors: Mapping[str, Tensor]) -> None:
         """Known by its token ids alone: a registered embedding without a file empties every extra-networks tab."""
@@ -362,6 +434,23 @@ def _axis_setter(name: str) -> Callable[[Any, str, Any], None]:
         p.pxl_axis_values = {**getattr(p, "pxl_axis_values", {}), name: value}
 
     return apply
+
+
+def _open_clip() -> Any:
+    from modules import sd_hijack_open_clip
+
+    return sd_hijack_open_clip.tokenizer
+
+
+@contextlib.contextmanager
+def _as_it_was(path: Path) -> Iterator[None]:
+    """A file that the host writes anew in each job: for the user it holds the last one of the page."""
+    before = path.read_bytes() if path.is_file() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            path.write_bytes(before)
 
 
 def serial(module: torch.nn.Module) -> int:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from lib_pxl.noken.vocabulary import unit
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Vectors = Mapping[str, "Tensor"]
+BESIDE = 0.3  # what the neighbours count beside the token itself: of two colours, "on green" goes with "on violet"
 
 
-def align(fewer: Vectors, more: Vectors) -> list[int]:
-    """The place of each of the fewer tokens among the more, in order, at the least cost over all encoders."""
-    cost = sum(1 - unit(fewer[letter].double()) @ unit(more[letter].double()).T for letter in fewer)
-    return cheapest((cost / len(fewer)).tolist())  # type: ignore[union-attr]
+def align(fewer: Mapping[str, Tensor], more: Mapping[str, Tensor]) -> list[int]:
+    """The place of each of the fewer tokens among the more, whichever order, at the least cost over all encoders."""
+    return cheapest(torch.stack([_cost(fewer[letter], more[letter]) for letter in fewer]).mean(0))
 
 
-def cheapest(cost: list[list[float]]) -> list[int]:
-    """The rising columns, one for each row, with the least sum of costs; of several such, the earliest."""
-    rows, columns = len(cost), len(cost[0])
-    best = [[0.0] * (columns + 1)] + [[float("inf")] * (columns + 1) for _ in range(rows)]
-    for i in range(1, rows + 1):
-        for j in range(i, columns + 1):
-            best[i][j] = min(best[i][j - 1], best[i - 1][j - 1] + cost[i - 1][j - 1])
-    places, j = [0] * rows, columns
-    for i in range(rows, 0, -1):
-        while best[i][j] == best[i][j - 1]:
-            j -= 1
-        j -= 1
-        places[i - 1] = j
-    return places
+def cheapest(cost: Tensor) -> list[int]:
+    """A column for each row, none twice, with the least sum of costs."""
+    from scipy.optimize import linear_sum_assignment  # only those who breed unequal lengths wait for it
+
+    return [int(column) for column in linear_sum_assignment(cost.numpy())[1]]
+
+
+def _cost(fewer: Tensor, more: Tensor) -> Tensor:
+    """By cosine: how unlike the tokens are (N, M), and those beside them."""
+    alone, beside = ([unit(rows.double()) for rows in (fewer, more)], [_beside(rows) for rows in (fewer, more)])
+    return 1 - alone[0] @ alone[1].T + BESIDE * (1 - beside[0] @ beside[1].T)
+
+
+def _beside(rows: Tensor) -> Tensor:
+    """The direction in which the tokens before and after each one lie together."""
+    units = torch.nn.functional.pad(unit(rows.double()), (0, 0, 1, 1))
+    return unit(units[:-2] + units[2:])

@@ -42,18 +42,15 @@ def breed(
     known = vocabularies(table, parents[0].widths)
     plan = _planned(_places(parents), n, seed, mix)
     made = {letter: _made(letter, parents, plan, method, known.get(letter)) for letter in parents[0].widths}
-    whole, parts = plan.present.all(1).tolist(), [tuple(row) for row in plan.parts.tolist()]
+    parts = [tuple(row) for row in plan.parts.tolist()]
     generation = 1 + max(each.lineage.generation for each in parents)
     hashes = tuple(each.hash for each in parents)
     return [
         Noken(
-            {
-                letter: rows[child] if whole[child] else rows[child][plan.present[child]]
-                for letter, rows in made.items()
-            },
+            {letter: rows[child] if kept is None else rows[child][kept] for letter, rows in made.items()},
             lineage=Lineage(hashes, method, seed, child, parts[child], generation),
         )
-        for child in range(n)
+        for child, kept in enumerate(plan.kept)
     ]
 
 
@@ -66,6 +63,16 @@ class Plan:
     present: Tensor  # (n, N), whether the child has a token there
     shares: Tensor  # (n, N, K), each parent's share of that token
     picks: Tensor  # (n, N), whose it is in a crossover
+
+    @property
+    def kept(self) -> list[Tensor | None]:
+        """For each child the places that it has tokens at, in its order, or None for all as they come."""
+        orders, main = _orders(self.places), self.parts.argmax(1)
+        whole = self.present.all(1) & (orders == torch.arange(orders.shape[1])).all(1)[main]
+        return [
+            None if plain else orders[which][there[orders[which]]]
+            for plain, which, there in zip(whole.tolist(), main.tolist(), self.present, strict=True)
+        ]
 
 
 def _planned(places: Tensor, n: int, seed: int, mix: float | Sequence[float] | None) -> Plan:
@@ -100,6 +107,16 @@ def _places(parents: Sequence[Noken]) -> Tensor:
         at = range(len(each)) if len(each) == len(longest) else align(each.vectors, longest.vectors)
         row[list(at)] = torch.arange(len(each))
     return places
+
+
+def _orders(places: Tensor) -> Tensor:
+    """The places (K, N) as each parent has them: its own tokens in its order, each other one after its neighbour."""
+    found, at = [], torch.arange(places.shape[1])
+    for row in places:
+        before = torch.where(row >= 0, at, -1).cummax(0).values
+        after = torch.where(before >= 0, row[before.clamp_min(0)], -1)
+        found.append((after * len(at) + at - before).argsort())
+    return torch.stack(found)
 
 
 def _parts(mix: float | Sequence[float] | None, drawn: Tensor) -> Tensor:

@@ -55,6 +55,18 @@ def unpack(path: Path) -> Iterator[tuple[Individual, Noken | None]]:
         raise NokenError(what, got=Words("a file of another kind, or a damaged one"), wanted=WANTED) from error
 
 
+def is_pool(path: Path) -> bool:
+    """Whether a file says of itself that it is somebody's pool, sound or not."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length <= MAX_HEADER else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    told = header.get("__metadata__") if isinstance(header, dict) else None
+    return isinstance(told, dict) and KEY in told
+
+
 def _judge(path: Path, what: str) -> None:
     if not path.is_file():
         raise NokenError(what, got=Words("no file there"), wanted=WANTED)

@@ -43,6 +43,10 @@ class Pool:
         """Those not deleted, the newest first."""
         return self._read(f"{ALIVE} ORDER BY rowid DESC LIMIT ? OFFSET ?", (limit, offset))
 
+    def count(self) -> int:
+        """How many are not deleted."""
+        return int(self.database.rows(f"SELECT count(*) FROM nokens WHERE {ALIVE}")[0][0])
+
     def get(self, which: str) -> Individual:
         """The individual with that hash, deleted or not."""
         found = self._read("hash = ?", (which,)) if is_hash(which) else []

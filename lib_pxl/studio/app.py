@@ -88,7 +88,7 @@ def make_app(work: Work, credentials: Mapping[str, str], lonely: bool = False) -
             events = Events(work, form)
             events.connect()
             events.connect_to(forms[-1])
-    script = _read("javascript/pxl.js").replace("</script", "<\\/script")
+    script = _read("javascript/*.js").replace("</script", "<\\/script")
     gr.mount_gradio_app(
         app, blocks, path="/", auth=list(credentials.items()) or None, footer_links=[], run_history=False,
         allowed_paths=[str(work.outputs)], theme=page.theme(), css=_read("style.css") + _own("studio.css"),
@@ -98,12 +98,12 @@ def make_app(work: Work, credentials: Mapping[str, str], lonely: bool = False) -
     return app
 
 
-def _read(name: str) -> str:
-    path = ROOT / name
-    try:
-        return path.read_text("utf-8")
-    except OSError:
-        raise HostError(f"file {name}", got=f"none in {ROOT}", wanted="pxl's whole folder, as it was cloned") from None
+def _read(pattern: str) -> str:
+    """The files of pxl's folder, in the order of their names, which is the one in which A1111 loads them."""
+    texts = [path.read_text("utf-8") for path in sorted(ROOT.glob(pattern))]
+    if not texts:
+        raise HostError(f"file {pattern}", got=f"none in {ROOT}", wanted="pxl's whole folder, as it was cloned")
+    return "\n".join(texts)
 
 
 def _own(name: str) -> str:

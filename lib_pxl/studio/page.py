@@ -67,7 +67,7 @@ def build(work: Work) -> tuple[gr.Blocks, list[Form]]:
                 with gr.Tab(name, id=name, elem_id=f"tab_{name}", render_children=True):
                     forms.append(_form(work, name, tabs))
             with gr.Tab("pxl", id="pxl", elem_id="tab_pxl"):
-                pxl_tab.build()
+                pxl_tab.build(work.host.desk.key)
         gr.HTML("Pictures made by a machine", elem_id="studio_foot", padding=False)
     return blocks, forms
 
@@ -129,8 +129,7 @@ def _words(tab: str) -> dict[str, Any]:
 
 
 def _settings(work: Work, tab: str) -> dict[str, Any]:
-    config, factor = work.host.pipe.unet.config, work.host.factor
-    side = (config.sample_size if isinstance(config.sample_size, int) else config.sample_size[0]) * factor
+    side, factor = work.host.side, work.host.factor
     fields: dict[str, Any] = {}
 
     def slider(name: str, step: float, value: float | None = None) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import gradio as gr
 
-PARTS = {
-    "Breed": "**Nokens are not here yet.** This is where pictures and words will be bred into new words: drag one on "
-    "another, see the litter, keep what you like. Nothing in your prompts is touched until then.",
+LATER = {
     "Taste": "**Ranking is not here yet.** This is where your pictures will be rated and set against each other, and "
     "where a model of your own taste will be trained. Nothing is recorded until then.",
     "Share": "**Sharing is not here yet, and nothing leaves this machine.** When it comes it is off until you say yes, "
@@ -16,10 +15,13 @@ PARTS = {
 }
 
 
-def build() -> Any:
-    """The whole tab, as the hosts and the studio want it."""
+def build(key: str) -> Any:
+    """The whole tab, as the hosts and the studio want it; javascript/pxl_breed.js calls the routes with the key."""
     with gr.Blocks(analytics_enabled=False) as blocks, gr.Tabs(elem_id="pxl_tabs"):
-        for name, text in PARTS.items():
+        with gr.Tab("Breed", elem_id="pxl_tab_breed"):
+            place = f'<div class="pxl-panel pxl-breed" id="pxl_breed" data-key="{html.escape(key)}"></div>'
+            gr.HTML(place, elem_id="pxl_breed_place")
+        for name, text in LATER.items():
             with gr.Tab(name, elem_id=f"pxl_tab_{name.lower()}"):
                 gr.Markdown(text, elem_id=f"pxl_{name.lower()}_today")
     return blocks

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-from lib_pxl.hosts.infotext import Infotext
+from lib_pxl.hosts.infotext import Infotext, written_in
 from lib_pxl.hosts.request import KNOBS, Request
 from lib_pxl.hosts.sampler import SAMPLERS
 
@@ -89,3 +90,31 @@ def test_the_denoising_strength_is_told_where_it_matters() -> None:
 )
 def test_settings_that_cannot_be_stay_at_their_defaults(wrong: str) -> None:
     assert Request.of(Infotext.parse(f"a\n{wrong}, Model: m, Version: v, Clip skip: 2")) == Request("a")
+
+
+def saved(kind: str, comment: bytes | None, text: str | None = None) -> bytes:
+    file, exif, info = io.BytesIO(), Image.Exif(), PngImagePlugin.PngInfo()
+    if comment is not None:
+        exif.get_ifd(0x8769)[0x9286] = comment
+    if text is not None:
+        info.add_text("parameters", text)
+    Image.new("RGB", (4, 4)).save(file, kind, exif=exif, **({"pnginfo": info} if kind == "PNG" else {}))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("code", ["utf-16-be", "utf-16-le"])
+def test_a_users_comment_is_read_whichever_way_round_it_is_written(kind: str, code: str) -> None:
+    text = "a red fox\nSteps: 20, Größe: 3"
+    assert written_in(saved(kind, b"UNICODE\0" + text.encode(code))) == text
+
+
+def test_a_comment_in_ascii_is_read_and_a_pngs_own_text_goes_before() -> None:
+    assert written_in(saved("JPEG", b"ASCII\0\0\0a fox")) == "a fox"
+    assert written_in(saved("PNG", b"ASCII\0\0\0an owl", "a fox")) == "a fox"
+
+
+@pytest.mark.parametrize("comment", [None, b"", b"UNICODE\0", b"\xff" * 30, b"UNICODE\0\xd8"])
+def test_a_picture_that_says_nothing_says_nothing(comment: bytes | None) -> None:
+    assert isinstance(written_in(saved("JPEG", comment)), str)
+    assert written_in(saved("JPEG", None)) == ""

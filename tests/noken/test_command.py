@@ -6,12 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import safetensors.torch
+import torch
 
 from lib_pxl.__main__ import main
 from lib_pxl.noken import Noken, breed
-from tests.noken.people import noken
+from lib_pxl.noken.table import read_table
+from tests.noken.people import noken, words
 
 A, B = noken(3, 1, name="fox"), noken(2, 2, name="owl")
 
@@ -47,6 +51,60 @@ def test_show_says_what_a_file_holds(files: list[str], capsys: pytest.CaptureFix
     assert (told["name"], told["family"], told["tokens"], told["lineage"]) == ("fox", "l12+g20", 3, {})
 
 
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["noken", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_pool_goes_from_one_folder_to_another(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there, out = (str(tmp_path / name) for name in ("here", "there", "pool.safetensors"))
+    assert told(capsys, "list", "--data-dir", here) == []
+    assert [each["name"] for each in told(capsys, "import", *files, "--data-dir", here)] == ["fox", "owl"]
+    assert [each["name"] for each in told(capsys, "list", "--data-dir", here)] == ["owl", "fox"]
+    assert [each["hash"] for each in told(capsys, "export", out, "fox", "--data-dir", here)] == [A.hash]
+    assert [each["hash"] for each in told(capsys, "import", out, "--data-dir", there)] == [A.hash]
+    assert len(told(capsys, "export", out, "--data-dir", here)) == 2
+    assert [each["hash"] for each in told(capsys, "import", out, "--data-dir", there)] == [B.hash]
+    assert main(["noken", "list", "--data-dir", there]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[0].startswith(B.hash) and lines[0].endswith("owl") and "l12+g20" in lines[0]
+
+
+def test_a_table_holds_the_children_among_its_words(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = words()
+    keys = {
+        "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight": table["l"],
+        "conditioner.embedders.1.model.token_embedding.weight": table["g"],
+        "model.diffusion_model.out.2.weight": torch.zeros(3),
+    }
+    safetensors.torch.save_file(keys, tmp_path / "model.safetensors")
+    options = ["breed", *files, "-o", str(tmp_path / "out"), "--n", "3"]
+    made = told(capsys, *options, "--table", str(tmp_path / "model.safetensors"))
+    assert {each["hash"] for each in made} == {each.hash for each in breed([A, B], n=3, seed=1, table=table)}
+    assert {each["hash"] for each in made} != {each["hash"] for each in told(capsys, *options)}
+
+
+@pytest.mark.parametrize(
+    ("key", "width", "letter"),
+    [
+        ("cond_stage_model.transformer.text_model.embeddings.token_embedding.weight", 8, "l"),
+        ("cond_stage_model.model.token_embedding.weight", 8, "h"),
+        ("text_model.embeddings.token_embedding.weight", 8, "l"),
+        ("text_model.embeddings.token_embedding.weight", 1024, "h"),
+        ("text_model.embeddings.token_embedding.weight", 1280, "g"),
+    ],
+)
+def test_a_table_is_found_where_each_kind_of_file_has_it(tmp_path: Path, key: str, width: int, letter: str) -> None:
+    rows = torch.randn(5, width)
+    safetensors.torch.save_file({key: rows}, tmp_path / "model.safetensors")
+    found = read_table(tmp_path / "model.safetensors")
+    assert list(found) == [letter] and torch.equal(found[letter], rows)
+
+
 def test_what_is_wrong_is_one_sentence(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text").write_text("hello")
     wrong = [
@@ -57,11 +115,18 @@ def test_what_is_wrong_is_one_sentence(files: list[str], tmp_path: Path, capsys:
         ["breed", *files, "-o", str(tmp_path), "--mix", "2"],
         ["breed", *files, "-o", str(tmp_path), "--n", "0"],
         ["breed", *files, "-o", str(tmp_path / "text")],
+        ["breed", *files, "-o", str(tmp_path), "--table", str(tmp_path / "text")],
+        ["breed", *files, "-o", str(tmp_path), "--table", files[0]],
+        ["import", str(tmp_path / "text")],
+        ["import", str(tmp_path / "none")],
+        ["export", str(tmp_path / "new.safetensors"), "nobody"],
+        ["export", str(tmp_path / "none" / "new.safetensors")],
+        ["list", "--data-dir", str(tmp_path / "text")],
     ]
     for arguments in wrong:
         assert main(["noken", *arguments]) == 1
-        told = capsys.readouterr()
-        assert told.out == "" and told.err.startswith("pxl: ") and told.err.count("\n") == 1 and "wanted" in told.err
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.startswith("pxl: ") and said.err.count("\n") == 1 and "wanted" in said.err
     assert {path.name for path in tmp_path.iterdir()} <= {"text", "fox.safetensors", "owl.safetensors", "pxl-data"}
 
 

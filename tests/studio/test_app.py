@@ -32,7 +32,9 @@ def client(tmp_path: Path) -> Client:
 
 def test_the_page_carries_the_panel_s_script_and_style(client: Client) -> None:
     page = client().get("/").text
-    assert "window.pxl" in page and ".pxl-panel" in client().get("/theme.css").text + page
+    firsts = [script.read_text("utf-8").splitlines()[0] for script in (app.ROOT / "javascript").glob("*.js")]
+    assert len(firsts) > 1 and all(first in page for first in firsts)
+    assert ".pxl-panel" in client().get("/theme.css").text + page
     assert "fonts.googleapis.com" not in page and "tiny <b>" not in page
 
 
@@ -70,5 +72,5 @@ def test_with_a_login_nothing_answers_without_it(client: Client) -> None:
 
 def test_a_folder_without_the_script_says_so(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "ROOT", tmp_path)
-    with pytest.raises(HostError, match=r"file javascript/pxl.js.*wanted pxl's whole folder"):
+    with pytest.raises(HostError, match=r"file javascript/\*\.js.*wanted pxl's whole folder"):
         client()

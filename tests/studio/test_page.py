@@ -23,6 +23,7 @@ from lib_pxl.small import NAME
 from lib_pxl.studio.output import infotext_of
 from lib_pxl.world import see
 from tests.browser import Console
+from tests.ui.pool import FakePool
 
 SECOND = 1000
 SLOW = 60 * SECOND
@@ -301,8 +302,9 @@ def test_the_page_fetches_nothing_from_elsewhere(scheme: str, studio: Studio, pa
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     open_studio(page, studio)
     open_panel(page)
+    FakePool().stand_in(page)
     page.get_by_role("tab", name="pxl").click()
-    expect(page.locator("#pxl_breed_today")).to_be_visible()
+    expect(page.locator("#pxl_breed .pxl-pool")).to_be_visible()
     assert not [url for url in asked if not url.startswith((studio.url, "data:", "blob:"))]
 
 

@@ -21,7 +21,7 @@ def main() -> None:
     with gradio.Blocks() as page:
         [job] = panel.build("txt2img", host.desk.key, SWITCHES)
         panel.build("img2img", host.desk.key, SWITCHES)
-        tab.build()
+        tab.build(host.desk.key)
         seen = gradio.Textbox(elem_id="seen")
         gradio.Button("generate", elem_id="txt2img_generate").click(lambda text: text, [job], [seen], queue=False)
         gradio.Button("paste", elem_id="paste").click(lambda text: text, [seen], [job], queue=False)

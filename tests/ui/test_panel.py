@@ -19,6 +19,7 @@ from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import SOURCES
 from lib_pxl.hosts.job import CONTROL, SWITCHES
 from lib_pxl.ui import panel
+from tests.ui.pool import FakePool
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,6 +64,28 @@ def test_a_job_goes_to_the_server_and_back(served: str, page: Page, tmp_path: Pa
     seen.fill(json.dumps(job | {"control": changed}))
     page.locator("#paste").click()
     expect(editor.locator("input[type=text]").first).to_have_value("0:0, 1:1")
+
+
+def test_the_breed_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page) -> None:
+    pool = FakePool()
+    for name in ("fox", "owl"):
+        pool.drawn(pool.add(name))
+
+    page.route(re.compile(f"^(?!{served})"), lambda asked: asked.fulfill(body=""))  # gradio asks for fonts
+    pool.stand_in(page)
+    page.goto(served)
+    page.add_style_tag(path=ROOT / "style.css")
+    for script in sorted((ROOT / "javascript").glob("*.js")):
+        page.add_script_tag(path=script)
+    expect(page.locator(".pxl-noken img")).to_have_count(2)
+    page.locator(".pxl-noken", has_text="fox").drag_to(page.locator(".pxl-noken", has_text="owl"))
+    expect(page.locator(".pxl-noken[aria-selected=true]")).to_have_count(4)
+    page.locator("#pxl_tabs button", has_text="Taste").click()
+    expect(page.locator("#pxl_breed")).to_be_hidden()
+    page.locator("#pxl_tabs button", has_text="Breed").first.click()
+    expect(page.locator(".pxl-noken")).to_have_count(6)
+    assert len(pool.keys) == 1 and None not in pool.keys
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_editor_is_told_every_knob_of_a_layer() -> None:

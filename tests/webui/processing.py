@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -244,6 +245,8 @@ class Webui:
         self.grid, self.hijack = grid, hijack
         self.options: dict[str, Any] = {}
         contents: dict[str, dict[str, Any]] = {
+            "call_queue": {"queue_lock": threading.Lock()},
+            "sd_models": {"reload_model_weights": lambda: None, "forge_model_reload": lambda: None},
             "devices": {
                 "device": torch.device("cpu"),
                 "dtype_vae": torch.float32,
