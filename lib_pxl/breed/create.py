@@ -13,6 +13,7 @@ import torch
 from lib_pxl.breed.plain import MAX_TEXT, plain
 from lib_pxl.errors import NokenError, Words
 from lib_pxl.hosts.base import Wordbook
+from lib_pxl.hosts.carried import carried
 from lib_pxl.hosts.infotext import Infotext, written_in
 from lib_pxl.knobs import Choice, Knob, Text
 from lib_pxl.noken.bundle import is_pool
@@ -22,6 +23,7 @@ from lib_pxl.noken.individual import Individual
 from lib_pxl.noken.lineage import Lineage
 from lib_pxl.noken.pool import Pool
 from lib_pxl.noken.vocabulary import TINY, norm
+from lib_pxl.store.pictures import kind_of
 
 MIXED = 4  # words of which a random point is a blend
 SHORT = 40  # characters of a name that was a text
@@ -77,17 +79,18 @@ def from_nothing(book: Wordbook, count: int, tokens: int, seed: int, name: str =
     return made
 
 
-def from_picture(data: bytes, read: Callable[[], Wordbook], widths: dict[str, int], name: str = "") -> Noken:
-    """The embedding inside it, or its prompt's; words are read off the model only for that."""
+def from_picture(data: bytes, read: Callable[[], Wordbook], widths: dict[str, int], name: str = "") -> list[Noken]:
+    """The embedding inside it, the nokens it carries, or its prompt's; words are read off the model only for that."""
     try:
-        found = from_file(data, widths)
+        found = [from_file(data, widths)]
     except NokenError:
-        prompt = Infotext.parse(written_in(data)).prompt
-        if not prompt.strip():
+        text = written_in(data)
+        found, prompt = carried(text), Infotext.parse(text).prompt
+        if not found and not prompt.strip():
             got = Words("one with neither a noken nor a prompt in it")
             raise NokenError("picture", got=got, wanted="one that says how it was made") from None
-        return from_prompt(prompt, read(), name)
-    return replace(found, name=name) if name else found
+        found = found or [from_prompt(prompt, read(), name)]
+    return [replace(each, name=name) if name else each for each in found]
 
 
 def from_file(data: bytes, widths: dict[str, int], name: str = NAMELESS) -> Noken:
@@ -98,11 +101,17 @@ def from_file(data: bytes, widths: dict[str, int], name: str = NAMELESS) -> Noke
 
 
 def take(data: bytes, pool: Pool, widths: dict[str, int], name: str = NAMELESS) -> list[Individual]:
-    """Somebody's pool, or one textual inversion, into the pool."""
+    """Somebody's pool, one textual inversion, or what a picture carries, into the pool."""
     with _lying(data) as path:
         if is_pool(path):
             return pool.take(path)
-    return pool.add([from_file(data, widths, name)])
+    try:
+        found = [from_file(data, widths, name)]
+    except NokenError:
+        found = carried(written_in(data)) if kind_of(data[:32]) else []
+        if not found:
+            raise
+    return pool.add(found)
 
 
 def shortened(text: str) -> str:

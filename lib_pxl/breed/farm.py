@@ -124,7 +124,7 @@ class Farm:
             made = create.from_nothing(self._book(), asked["count"], asked["tokens"], _drawn(asked["seed"]), name)
         elif source == "picture":
             data_of = self._picture(asked["picture"])
-            made = [create.from_picture(data_of, self._book, dict(self._widths()), name)]
+            made = create.from_picture(data_of, self._book, dict(self._widths()), name)
         elif source == "words":
             made = create.from_words(text, self._book(), name)
         else:

@@ -21,7 +21,9 @@ from PIL import Image, PngImagePlugin
 
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.fake import SPOKEN, FakeHost
+from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.noken import Noken, breed
+from lib_pxl.noken.carry import halved, pack
 from lib_pxl.noken.evolution import bear
 from lib_pxl.rest import router
 from tests.noken.people import noken
@@ -172,6 +174,20 @@ def test_a_picture_with_an_embedding_inside_becomes_that(client: TestClient, hos
     (card,) = post(client, "new", **{"from": "picture", "picture": as_url(file.getvalue())})
     assert card["name"] == "styled" and torch.equal(host.desk.pool.load(card["hash"]).vectors["l"], theirs)
     assert client.post(f"{BASE}/import", content=file.getvalue()).json()["nokens"][0]["hash"] == card["hash"]
+
+
+@pytest.mark.parametrize("way", ["new", "import"])
+def test_a_picture_that_carries_nokens_becomes_those(client: TestClient, host: FakeHost, way: str) -> None:
+    fox, owl = noken(2, 1, {"l": 8}, "carried fox"), noken(1, 2, {"l": 8}, "carried owl")
+    job = {"nokens": {"carry": True, "vectors": [pack(fox), pack(owl)]}}
+    text = Infotext("a <noken:carried fox>", "", {"Steps": "1", "Seed": "1", "Size": "8x8", "pxl": json.dumps(job)})
+    picture = saved("PNG", text.format())
+    if way == "new":
+        cards = post(client, "new", **{"from": "picture", "picture": as_url(picture)})
+    else:
+        cards = client.post(f"{BASE}/import", content=picture).json()["nokens"]
+    assert [card["name"] for card in cards] == ["carried fox", "carried owl"]
+    assert [host.desk.pool.load(card["hash"]) for card in cards] == [halved(fox), halved(owl)]
 
 
 @pytest.mark.parametrize(
