@@ -214,7 +214,8 @@ class FakeHost:
 
     def _spoken(self, change: Change) -> Conds:
         cond, uncond = (self.spell(new) if (new := change(each)) != each else None for each in self._prompts)
-        return lambda: (cond, uncond)
+        said = cond, uncond
+        return lambda: said
 
 
 def _made_up(word: str) -> Tensor:

@@ -16,12 +16,14 @@ from lib_pxl.hosts.carried import carried
 from lib_pxl.hosts.fake import SAMPLERS, FakeHost, Picture
 from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.job import Job, Nokens
+from lib_pxl.hosts.morph import MorphGuest
 from lib_pxl.hosts.run import ERROR_KEY, KEY
 from lib_pxl.hosts.speech import revised
 from lib_pxl.noken import Noken, breed
 from lib_pxl.noken.carry import halved
 from lib_pxl.noken.mention import word
 from tests.control.stage import layer
+from tests.control.test_apply import READ_BACK, Watch
 from tests.noken.people import noken
 
 ONE = {"l": 8}
@@ -303,3 +305,25 @@ def test_an_axis_puts_its_noken_in_every_mention_or_behind_the_prompt() -> None:
 def test_what_an_axis_says_is_not_in_the_infotext() -> None:
     job = replace(Job(), nokens=Nokens(instead="owl", mix=0.5))
     assert job.format() == ""
+
+
+# ---- what a step costs ----------------------------------------------------------------------------------------------
+
+
+def test_a_morph_reads_nothing_back_and_costs_a_handful_of_operations(host: FakeHost) -> None:
+    costs: list[int] = []
+
+    class Counted(MorphGuest):
+        def conditioning(self, cond: Any, uncond: Any, sigma: Tensor) -> tuple[Any, Any]:
+            with Watch() as watch:
+                made = super().conditioning(cond, uncond, sigma)
+            assert not READ_BACK & set(watch.names)
+            assert not any("to_cpu" in name or name == "_to_copy" for name in watch.names), "already in float32"
+            costs.append(watch.count)
+            return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib_pxl.hosts.run.MorphGuest", Counted)
+        made = host.generate(prompt="<noken:fox~owl>", negative="<noken:owl~fox>", steps=6)
+    assert made.infotext.keys() == {KEY}
+    assert len(costs) == 6 and costs[0] > costs[1] == max(costs[1:]) <= 10
