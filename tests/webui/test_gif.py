@@ -210,6 +210,16 @@ def test_a_picture_that_another_script_put_there_stays(webui: Webui) -> None:
     assert len(webui.process_images(p)) == 3
 
 
+def test_a_script_that_brings_pictures_gets_back_as_many_as_without(webui: Webui, tmp_path: Path) -> None:
+    p = FilmJob({"control": {"layers": [layer()], "animation": {}}}, batch_size=3)
+    webui.script.setup(p)
+    p.init_images = pictures(3)  # SD Upscale counts the tiles that come back, and would take an animation for one
+    webui.process_images(p)
+    assert len(p.processed.images) == p.processed.index_of_first_image + 3
+    assert not (tmp_path / "samples").exists() and "animation" not in p.extra_generation_params["pxl"]
+    assert "left out" in p.comments[0]
+
+
 @pytest.mark.parametrize("inner", [False, True])
 def test_a_job_inside_ours_keeps_its_own_picture(webui: Webui, inner: bool) -> None:
     given = asked(pictures(2), inner=inner, animation={})
