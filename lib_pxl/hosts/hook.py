@@ -30,6 +30,10 @@ class Webui(Host, Easel, Protocol):
     def stage(self, p: Any, noise: Tensor) -> Pass:
         """The pass about to start."""
 
+    @property
+    def task(self) -> str:
+        """The name that the page has given to what is under way; a script may make several jobs of it."""
+
 
 @dataclass
 class Call:
@@ -160,9 +164,9 @@ class Hooks:
             p.pxl_run = p.pxl_redraw = None
             formed, of_page = run.formed(), not getattr(p, "is_api", False)
             if formed or of_page:
-                self.desk.keep(tab, formed)
+                self.desk.keep(tab, formed, self.host.task)
             if of_page:  # the page asks for its own jobs
-                self.desk.finish(tab, run.problem)
+                self.desk.finish(tab, run.problem, self.host.task)
 
     def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:
         """A picture made without pxl switches control off."""

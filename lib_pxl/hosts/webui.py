@@ -19,6 +19,7 @@ from modules import (  # A1111 1.10.1
     images,
     paths,
     processing,
+    progress,
     script_callbacks,
     scripts,
     sd_hijack,
@@ -30,6 +31,7 @@ from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Region
+from lib_pxl.errors import StoreError, Words
 from lib_pxl.hosts import annotation
 from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.axis import Axis
@@ -170,6 +172,11 @@ class WebuiHost:
             kind, (b, c, h, w), self.schedule(p), list(p.seeds[:b]), noise.device, noise.dtype, mask, region, first
         )
 
+    @property
+    def task(self) -> str:
+        """As the progress bar asks for it."""
+        return progress.current_task or ""
+
     def init(self, p: Any) -> None:
         """As process_images_inner calls it, but for the prompts and seeds of one batch."""
         with devices.autocast():
@@ -183,10 +190,14 @@ class WebuiHost:
     def reserve(self, p: Any, still: Image.Image, infotext: str, suffix: str) -> Path:
         """Beside the grids, by their folder, numbering and callbacks."""
         folder = p.outpath_grids or p.outpath_samples
-        name, _ = images.save_image(
-            still, folder, "animation", p.all_seeds[0], p.all_prompts[0], suffix, info=infotext, short_filename=True,
-            p=p, grid=True,
-        )  # fmt: skip
+        try:
+            name, _ = images.save_image(
+                still, folder, "animation", p.all_seeds[0], p.all_prompts[0], suffix, info=infotext,
+                short_filename=True, p=p, grid=True,
+            )  # fmt: skip
+        except OSError as error:
+            got = Words(error.strerror or error)
+            raise StoreError("animation", got=got, wanted=f"room to write it in {folder}") from error
         return Path(name).absolute()
 
     @property
@@ -197,7 +208,8 @@ class WebuiHost:
     def tell(self, text: str | None) -> bool:
         """In the progress bar."""
         shared.state.textinfo = text
-        return not shared.state.interrupted
+        # "Interrupt" lets A1111 1.10.1 finish the picture at hand, unless a setting says otherwise, and sets the second.
+        return not (shared.state.interrupted or getattr(shared.state, "stopping_generation", False))
 
 
 def register(
