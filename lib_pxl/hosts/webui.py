@@ -208,7 +208,7 @@ class WebuiHost:
     def tell(self, text: str | None) -> bool:
         """In the progress bar."""
         shared.state.textinfo = text
-        # "Interrupt" lets A1111 1.10.1 finish the picture at hand, unless a setting says otherwise, and sets the second.
+        # A1111 1.10.1: unless a setting says otherwise, "Interrupt" finishes the picture at hand and sets the second.
         return not (shared.state.interrupted or getattr(shared.state, "stopping_generation", False))
 
 
