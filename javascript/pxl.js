@@ -952,8 +952,9 @@
             save, tool("clear", "Close", () => { node.hidden = true; })));
         const urls = [];
 
-        async function refresh() {
-            const asked = ["film.gif", `strip.webp?columns=${FILM.columns}`].map((name) =>
+        async function refresh(task) {
+            const whose = new URLSearchParams(task && { task });
+            const asked = [`film.gif?${whose}`, `strip.webp?columns=${FILM.columns}&${whose}`].map((name) =>
                 ask(panel, `formed/${encodeURIComponent(panel.tab)}/${name}`).then((answer) => answer.blob()));
             const blobs = await Promise.all(asked);
             urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
@@ -962,7 +963,7 @@
             save.href = film.src;
             node.hidden = false;
         }
-        return { node, refresh: () => refresh().catch(() => { node.hidden = true; }) };
+        return { node, refresh: (task) => refresh(task).catch(() => { node.hidden = true; }) };
     }
 
     // ---- Panel -----------------------------------------------------------------------------------------------------
@@ -970,7 +971,7 @@
     function makePanel(tab) {
         const panel = {
             tab, key: "", schema: null, job: parseJob({}), text: "", area: null, pending: false,
-            root: null, view: null, cards: new Map(), jobs: 0, turn: 0, filmTimer: 0, filmed: "",
+            root: null, view: null, cards: new Map(), jobs: 0, task: "", turn: 0, filmTimer: 0, filmed: "",
         };
         panel.undo = undoBar(() => panel.view.add, () => changed(panel));
         return panel;
@@ -1253,25 +1254,45 @@
         }
     }
 
-    /** Asks how the tab's last job ended and says so if it is news; true where it is. */
-    async function askStatus(panel) {
-        const status = await askJSON(panel, `status?tab=${encodeURIComponent(panel.tab)}`);
-        const news = status.jobs > panel.jobs;
+    /** The name that the hosts' page gives to what its button started, until that has ended; the studio's gives none. */
+    function hostTask({ tab }) {
+        try {
+            return localStorage.getItem(`${tab}_task_id`) || "";
+        } catch {
+            return "";  // a browser that keeps nothing
+        }
+    }
+
+    /** The task that the button has started just now, which the hosts name after our own handler. */
+    async function newTask(panel) {
+        const before = hostTask(panel);
+        for (let i = 0; i < 10; i += 1) {
+            await new Promise((resume) => { setTimeout(resume, 50); });
+            if (hostTask(panel) !== before) return hostTask(panel);
+        }
+        return "";
+    }
+
+    /** Asks how the last job of the tab, or of a task, ended and says so if it is news; true where no more is to come. */
+    async function askStatus(panel, task = "") {
+        const status = await askJSON(panel, `status?${new URLSearchParams({ tab: panel.tab, ...(task && { task }) })}`);
+        const news = status.jobs > (task === panel.task ? panel.jobs : 0);
         if (news) say(panel, status.error || "");
-        if (news && panel.job.control.trace) panel.view?.formed.refresh();
-        panel.jobs = status.jobs;
-        return news;
+        if (news && panel.job.control.trace) panel.view?.formed.refresh(task);
+        Object.assign(panel, { task, jobs: status.jobs });
+        return task ? status.jobs > 0 && hostTask(panel) !== task : news;
     }
 
     /** After the host's generate button: waits for the job to end, however fast it was. */
     async function watchJob(panel) {
         const turn = panel.turn += 1;
         const began = Date.now();
-        await askStatus(panel).catch(() => {});  // an earlier job, of the API perhaps, or already this one
+        const task = await newTask(panel);
+        if (!task) await askStatus(panel).catch(() => {});  // an earlier job, of the API perhaps, or already this one
         while (turn === panel.turn && Date.now() - began < POLL.atMost) {
             const wait = Date.now() - began < POLL.often ? POLL.every : 10 * POLL.every;  // the host's job may have died
             await new Promise((resume) => { setTimeout(resume, wait); });
-            if (!document.hidden && turn === panel.turn && await askStatus(panel).catch(() => true)) return;
+            if (!document.hidden && turn === panel.turn && await askStatus(panel, task).catch(() => true)) return;
         }
     }
 

@@ -69,8 +69,8 @@ def _add_reading(routes: APIRouter, desk: Desk, host: Host) -> None:
         return {"ok": True, "pxl": __version__, "host": host.name}
 
     @routes.get("/status", summary="How did this tab's last job end?")
-    def status(tab: str = "txt2img") -> dict[str, Any]:
-        jobs, problem = desk.status(tab)
+    def status(tab: str = "txt2img", task: str = "") -> dict[str, Any]:
+        jobs, problem = desk.status(tab, task)
         return {"jobs": jobs, "error": problem}
 
     @routes.post("/program/check", summary="Would this job or program be understood?", openapi_extra=JSON)
@@ -151,19 +151,19 @@ def _add_formed(routes: APIRouter, desk: Desk) -> None:
     fresh = {"Cache-Control": "no-store"}  # the next job's has the same address
 
     @routes.get("/formed/{tab}", summary="The steps that are kept of this tab's last job")
-    def formed(tab: str) -> dict[str, Any]:
+    def formed(tab: str, task: str = "") -> dict[str, Any]:
         with Told(404):
-            return desk.formed(tab).describe()
+            return desk.formed(tab, task).describe()
 
     @routes.get("/formed/{tab}/strip.webp", summary="Its steps side by side", response_class=Response)
-    def strip(tab: str, columns: int | None = None) -> Response:
+    def strip(tab: str, columns: int | None = None, task: str = "") -> Response:
         with Told(404):
-            return Response(desk.formed(tab).strip(columns), media_type="image/webp", headers=fresh)
+            return Response(desk.formed(tab, task).strip(columns), media_type="image/webp", headers=fresh)
 
     @routes.get("/formed/{tab}/film.gif", summary="Its steps one after the other", response_class=Response)
-    def film(tab: str) -> Response:
+    def film(tab: str, task: str = "") -> Response:
         with Told(404):
-            return Response(desk.formed(tab).animation(), media_type="image/gif", headers=fresh)
+            return Response(desk.formed(tab, task).animation(), media_type="image/gif", headers=fresh)
 
 
 def _measured(data: bytes) -> tuple[int, tuple[int, int]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from PIL import Image
@@ -176,13 +176,15 @@ class Server:
     films: list[Any] = field(default_factory=list)
     jobs: int = 0
     error: str | None = None
+    tasks: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
     answer_maps: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         """Status, content type and body."""
-        kind, _, name = path.removeprefix("/pxl/v1/").partition("/")
+        address = urlsplit(path)
+        kind, _, name = address.path.removeprefix("/pxl/v1/").partition("/")
         routes = {
             "film": self._film,
             "formed": self._formed,
@@ -191,7 +193,10 @@ class Server:
             "program": self._program,
             "status": self._status,
         }
-        return routes[kind.split("?")[0]](method, unquote(name), body)
+        if kind == "status" and (task := parse_qs(address.query).get("task")):
+            jobs, error = self.tasks.get(task[0], (0, None))
+            return self._say({"jobs": jobs, "error": error})
+        return routes[kind](method, unquote(name), body)
 
     def _maps(self, method: str, name: str, body: bytes) -> Answer:
         if method == "GET":
@@ -1072,6 +1077,34 @@ def test_a_traced_job_shows_how_it_formed(editor: Editor) -> None:
     expect(editor.root.get_by_role("link", name="Save GIF")).to_have_attribute("download", "pxl-formed.gif")
     editor.root.locator(".pxl-formed").get_by_role("button", name="Close").click()
     expect(editor.root.locator(".pxl-formed")).to_be_hidden()
+
+
+def test_of_two_people_in_a_tab_each_hears_of_their_own_job(editor: Editor) -> None:
+    """The hosts' pages name what their button starts, after our own handler, and forget the name when it has ended."""
+    while "GET /pxl/v1/status?tab=txt2img" not in editor.server.asked:
+        editor.page.wait_for_timeout(20)
+    editor.page.evaluate(
+        "txt2img_generate.onclick = () => setTimeout(() => localStorage.setItem('txt2img_task_id', 'task(mine)')); 0"
+    )
+    editor.root.get_by_text("Animation and steps").click()
+    editor.root.locator('[data-name="trace"]').get_by_role("switch").click()
+    status, film = editor.root.locator(".pxl-status"), "GET /pxl/v1/formed/txt2img/film.gif?task=task%28mine%29"
+    editor.page.locator("#txt2img_generate").click()
+    editor.server.jobs, editor.server.error = 1, "another's"
+    editor.page.wait_for_timeout(2500)
+    expect(status).to_be_hidden()
+    expect(editor.root.locator(".pxl-formed")).to_be_hidden()
+    editor.server.tasks["task(mine)"] = (1, "of the first tile")
+    expect(status).to_have_text("of the first tile")
+    expect(editor.root.locator(".pxl-formed-film")).to_be_visible()
+    editor.server.tasks["task(mine)"] = (2, "of the second")
+    expect(status).to_have_text("of the second")
+    assert [each for each in editor.server.asked if "film.gif" in each] == [film] * 2
+    editor.page.evaluate("localStorage.removeItem('txt2img_task_id')")
+    editor.page.wait_for_timeout(2500)
+    before = len(editor.server.asked)
+    editor.page.wait_for_timeout(2500)
+    assert len(editor.server.asked) == before
 
 
 def test_what_comes_with_pxl_can_be_loaded_and_not_deleted(editor: Editor) -> None:

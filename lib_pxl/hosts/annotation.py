@@ -17,6 +17,7 @@ from PIL import Image
 from lib_pxl.errors import ProgramError, PxlError, Words
 
 _KEPT = 64  # maps; 64 of 1024² are 64 MiB
+_TOLD = 80  # letters of a failure; an error cuts what is longer in its middle
 # ControlNet's, by the folder of their weights, the best first.
 DEPTH = {
     "depth_anything_v2": "depth_anything_v2",
@@ -58,8 +59,9 @@ class Annotations:
             except PxlError:
                 raise
             except Exception as problem:  # whatever a stranger's model raises, or fetching it
-                told = Words(f"{annotator.key}, which failed with {type(problem).__name__}: {problem}"[:200])
-                raise ProgramError("map", got=told, wanted=annotator.wanted) from problem
+                told = f"{annotator.key}, which failed with {type(problem).__name__}: {problem}"
+                got = Words(told if len(told) <= _TOLD else f"{told[: _TOLD - 1]}…")
+                raise ProgramError("map", got=got, wanted=annotator.wanted) from problem
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)

@@ -1,4 +1,4 @@
-"""What outlives a job: the data folder, opened when first needed, and how each tab's last job ended."""
+"""What outlives a job: the data folder, opened when first needed, and how each tab's and each task's last job ended."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
 
+TASKS = 8  # tasks of the host's that are remembered; a page asks for its own at once
+
 
 @cache
 def page_key() -> str:
@@ -37,6 +39,7 @@ class Desk:
         self.previous: Image.Image | None = None  # the last picture made
         self._ended: dict[str, tuple[int, str | None]] = {}
         self._formed: dict[str, Formed | None] = {}
+        self._tasks: list[str] = []
         self._lock = threading.Lock()
 
     @cached_property
@@ -59,25 +62,39 @@ class Desk:
         """Every noken that was bred or brought in."""
         return Pool(self.database, self.data / "nokens")
 
-    def finish(self, tab: str, problem: str | None) -> None:
-        """Remember how a tab's job ended."""
+    def finish(self, tab: str, problem: str | None, task: str = "") -> None:
+        """Remember how a tab's job ended, and to which task of the host's it belongs: two people may share a tab."""
         with self._lock:
-            self._ended[tab] = (self._ended.get(tab, (0, None))[0] + 1, problem)
+            for name in self._names(tab, task):
+                self._ended[name] = (self._ended.get(name, (0, None))[0] + 1, problem)
 
-    def status(self, tab: str) -> tuple[int, str | None]:
-        """How many jobs a tab has ended, and the last one's problem."""
+    def status(self, tab: str, task: str = "") -> tuple[int, str | None]:
+        """How many jobs a tab or a task has ended, and the last one's problem."""
         with self._lock:
-            return self._ended.get(tab, (0, None))
+            return self._ended.get(task or tab, (0, None))
 
-    def keep(self, tab: str, formed: Formed | None) -> None:
-        """Remember how the picture of a tab's last job formed, if it was asked."""
+    def keep(self, tab: str, formed: Formed | None, task: str = "") -> None:
+        """Remember how the picture of the last job formed, if it was asked."""
         with self._lock:
-            self._formed[tab] = formed
+            for name in self._names(tab, task):
+                self._formed[name] = formed
 
-    def formed(self, tab: str) -> Formed:
-        """How the picture of a tab's last job formed."""
+    def formed(self, tab: str, task: str = "") -> Formed:
+        """How the picture of a tab's or a task's last job formed."""
         with self._lock:
-            formed = self._formed.get(tab)
+            formed = self._formed.get(task or tab)
         if formed is None:
-            raise StoreError(f"steps of {tab!r}"[:80], got=Words("none"), wanted='a job with "trace": true before it')
+            what = f"steps of {task or tab!r}"[:80]
+            raise StoreError(what, got=Words("none"), wanted='a job with "trace": true before it')
         return formed
+
+    def _names(self, tab: str, task: str) -> list[str]:
+        if not task:
+            return [tab]
+        if task not in self._tasks:
+            self._tasks.append(task)
+        while len(self._tasks) > TASKS:
+            gone = self._tasks.pop(0)
+            self._ended.pop(gone, None)
+            self._formed.pop(gone, None)
+        return [tab, task]

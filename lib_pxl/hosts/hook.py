@@ -17,7 +17,7 @@ from lib_pxl.hosts.base import Host, Pass
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import OFF, Job
-from lib_pxl.hosts.redraw import ANIMATION_KEY, Easel, Redraw, collect, may_start
+from lib_pxl.hosts.redraw import ANIMATION_KEY, Easel, Redraw, collect, is_brought, redraws
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
 TOLD = (KEY, ERROR_KEY, ANIMATION_KEY)
@@ -32,6 +32,10 @@ class Webui(Host, Easel, Protocol):
 
     def stage(self, p: Any, noise: Tensor) -> Pass:
         """The pass about to start."""
+
+    @property
+    def task(self) -> str:
+        """The name that the page has given to what is under way; a script may make several jobs of it."""
 
 
 @dataclass
@@ -63,12 +67,13 @@ class Hooks:
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
         run = Run(self.host, self.desk, lambda sentence: _tell(p, sentence))
         values = getattr(p, "pxl_axis_values", {})
-        run.start(given, (lambda job: self._axis_values(job, values)) if values else None, may_start(p) and not inside)
+        change = (lambda job: self._axis_values(job, values)) if values else None
+        run.start(given, change, redraws(p) and not inside, is_brought(p))
         if run.problem is None and inside and not run.inner:
             return
         p.pxl_run = (id(p), run)
-        if run.left_out and hasattr(p, "init_images") and not inside:
-            p.comment("pxl: a script brought its own picture to start from, so the input animation is left out")
+        if run.left_out and not inside:
+            p.comment("pxl: a script brought its own picture to start from, so animations are left out")
         if run.problem is None and run.feed is not None:
             self._redraw(p, run, run.feed)
         self._revise(p, run)
@@ -215,9 +220,9 @@ class Hooks:
             p.pxl_run = p.pxl_redraw = None
             formed, of_page = run.formed(), not getattr(p, "is_api", False)
             if formed or of_page:
-                self.desk.keep(tab, formed)
+                self.desk.keep(tab, formed, self.host.task)
             if of_page:  # the page asks for its own jobs
-                self.desk.finish(tab, run.problem)
+                self.desk.finish(tab, run.problem, self.host.task)
 
     def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:
         """A picture made without pxl switches control off."""

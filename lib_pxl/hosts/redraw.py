@@ -96,9 +96,14 @@ class Redraw:
         return [each if each.size == size else self.host.resize(each, mode, size) for each in frames]
 
 
-def may_start(p: Any) -> bool:
-    """True for an img2img job that has its user's own picture, not one that a script or the Batch tab put there."""
-    return hasattr(p, "init_images") and getattr(p, "pxl_start", p.init_images) is p.init_images
+def redraws(p: Any) -> bool:
+    """True for an img2img job."""
+    return hasattr(p, "init_images")
+
+
+def is_brought(p: Any) -> bool:
+    """True for an img2img job that starts from a picture which a script or the Batch tab put there, not its user."""
+    return redraws(p) and getattr(p, "pxl_start", p.init_images) is not p.init_images
 
 
 def collect(run: Run, p: Any, host: Easel, stills: Sequence[Any], processed: Any) -> None:

@@ -67,22 +67,31 @@ class Run:
         self.nokens = Nokens()
         self.speech: Speech | None = None  # once a prompt has named a noken
         self.feed: Feed | None = None  # what the job's images start from
-        self.left_out = False  # an animation was given that the job could not start from
+        self.left_out = False  # animations were asked for, of a job that makes parts for a script
         self.made: list[Any] = []  # its pictures, where they are to become an animation
         self.trace: Trace | None = None
         self._mask: Tensor | None = None
         self._job = Job()
 
-    def start(self, given: Any, change: Callable[[Job], Job] | None = None, redraws: bool = False) -> None:
+    def start(
+        self,
+        given: Any,
+        change: Callable[[Job], Job] | None = None,
+        redraws: bool = False,
+        brought: bool = False,
+    ) -> None:
         """Read the job; every picture that it names is checked and kept, so that its infotext restores it.
 
-        `redraws`: the job starts from a picture, which an animation can stand in for.
+        `redraws`: the job starts from a picture, which an animation can stand in for. `brought`: from one that a
+        script brought, whose own count of the pictures that come back an animation would upset.
         """
         with self.stepping_aside():
             self._job = job = change(Job.parse(given)) if change else Job.awake(given)
             self.nokens = job.nokens
-            self.left_out = bool(job.control.enabled and job.control.input) and not redraws
-            control = job.control if redraws else replace(job.control, input=None, whole=True)
+            control = job.control if redraws and not brought else replace(job.control, input=None, whole=True)
+            if brought:
+                self.left_out = control.enabled and bool(job.control.input or control.animation)
+                control = replace(control, animation=None)
             if control.enabled and control.makes:
                 kept = control.program.rename(self._adopt).settle(self._previous)
                 control = replace(control, program=kept, input=control.input and self._adopt(control.input, True))

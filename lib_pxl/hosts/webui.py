@@ -20,6 +20,7 @@ from modules import (  # A1111 1.10.1
     images,
     paths,
     processing,
+    progress,
     prompt_parser,
     script_callbacks,
     scripts,
@@ -34,7 +35,7 @@ from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control import Region
-from lib_pxl.errors import HostError, Words
+from lib_pxl.errors import HostError, StoreError, Words
 from lib_pxl.hosts import annotation
 from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.axis import Axis
@@ -269,6 +270,11 @@ class WebuiHost:
 
         return now
 
+    @property
+    def task(self) -> str:
+        """As the progress bar asks for it."""
+        return progress.current_task or ""
+
     def init(self, p: Any) -> None:
         """As process_images_inner calls it, but for the prompts and seeds of one batch."""
         with devices.autocast():
@@ -282,10 +288,14 @@ class WebuiHost:
     def reserve(self, p: Any, still: Image.Image, infotext: str, suffix: str) -> Path:
         """Beside the grids, by their folder, numbering and callbacks."""
         folder = p.outpath_grids or p.outpath_samples
-        name, _ = images.save_image(
-            still, folder, "animation", p.all_seeds[0], p.all_prompts[0], suffix, info=infotext, short_filename=True,
-            p=p, grid=True,
-        )  # fmt: skip
+        try:
+            name, _ = images.save_image(
+                still, folder, "animation", p.all_seeds[0], p.all_prompts[0], suffix, info=infotext,
+                short_filename=True, p=p, grid=True,
+            )  # fmt: skip
+        except OSError as error:
+            got = Words(error.strerror or error)
+            raise StoreError("animation", got=got, wanted=f"room to write it in {folder}") from error
         return Path(name).absolute()
 
     @property
@@ -296,7 +306,8 @@ class WebuiHost:
     def tell(self, text: str | None) -> bool:
         """In the progress bar."""
         shared.state.textinfo = text
-        return not shared.state.interrupted
+        # A1111 1.10.1: unless a setting says otherwise, "Interrupt" finishes the picture at hand and sets the second.
+        return not (shared.state.interrupted or getattr(shared.state, "stopping_generation", False))
 
 
 def register(

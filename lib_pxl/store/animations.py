@@ -182,7 +182,8 @@ def save_animation(
             reel.save(file, FORMATS[kind][0], save_all=True, loop=0, duration=lasting, quality=QUALITY, **told_inside)
     except (OSError, ValueError, RuntimeError) as error:
         wanted = f"room to write {FORMATS[kind][0]} of {size[0]}x{size[1]} pixels in {path.parent}"
-        raise StoreError(f"animation {path.name}", got=Words(error), wanted=wanted) from error
+        got = Words(getattr(error, "strerror", None) or error)
+        raise StoreError(f"animation {path.name}", got=got, wanted=wanted) from error
 
 
 _EXIF, _USER_COMMENT, _UNICODE = 0x8769, 0x9286, b"UNICODE\0"

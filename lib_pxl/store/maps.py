@@ -57,7 +57,8 @@ class Maps:
             path = self.folder / (name + kind.suffix)
             if path.is_file():
                 return path
-        raise ImageError(f"map {name[:8]}… is not in this data folder")
+        got = Words(f"map {name[:8]}…, which is not in this data folder")
+        raise ImageError("picture", got=got, wanted="one that was handed in here")
 
     def media_type(self, name: str) -> str:
         """The content type of the picture with this hash."""

@@ -92,6 +92,7 @@ def test_an_annotator_that_fails_is_one_sentence_and_may_do_better_next_time(
     assert (
         told.startswith(f"layer 1 map: got a, which failed with {type(problem).__name__}") and "wanted weights" in told
     )
+    assert "..." not in told, "it is cut at its end, not in the middle of a word that matters"
     seer.problem = None
     assert host.generate(job()).infotext.keys() == {KEY}
 

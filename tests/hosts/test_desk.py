@@ -5,8 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy
+import pytest
+
 from lib_pxl.control.preset import PRESETS
-from lib_pxl.hosts.desk import Desk, page_key
+from lib_pxl.errors import StoreError
+from lib_pxl.hosts.desk import TASKS, Desk, page_key
+from lib_pxl.hosts.formed import Formed, Reel
 from tests.control.stage import PICTURE
 
 
@@ -39,6 +44,25 @@ def test_every_tab_remembers_how_its_own_last_job_ended(tmp_path: Path) -> None:
     assert (desk.status("txt2img"), desk.status("img2img")) == ((1, "a problem"), (1, None))
     desk.finish("txt2img", None)
     assert desk.status("txt2img") == (2, None)
+
+
+def test_of_two_tasks_in_a_tab_each_has_its_own_end_and_the_oldest_are_forgotten(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    one, two = (
+        Formed((Reel("base", [0.0], pixels, pixels),)) for pixels in (numpy.zeros((1, 2, 2, 3), numpy.uint8),) * 2
+    )
+    for task, problem, formed in (("one", "a problem", one), ("two", None, two), ("two", None, two)):
+        desk.keep("img2img", formed, task)
+        desk.finish("img2img", problem, task)
+    assert desk.status("img2img") == (3, None) and desk.formed("img2img") is two
+    assert (desk.status("img2img", "one"), desk.status("img2img", "two")) == ((1, "a problem"), (2, None))
+    assert desk.formed("img2img", "one") is one and desk.formed("img2img", "two") is two
+    for i in range(TASKS - 1):
+        desk.finish("img2img", None, str(i))
+    assert desk.status("img2img", "one") == (0, None) and desk.status("img2img", "two") == (2, None)
+    with pytest.raises(StoreError, match="steps of 'one'"):
+        desk.formed("img2img", "one")
+    assert desk.status("img2img") == (3 + TASKS - 1, None)
 
 
 def test_no_job_is_lost_where_many_end_at_once(tmp_path: Path) -> None:

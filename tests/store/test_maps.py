@@ -161,7 +161,7 @@ def test_a_file_lies_under_its_name_only_when_it_is_on_the_disk(maps: Maps, monk
 
 
 def test_an_unknown_hash_has_a_sentence(maps: Maps) -> None:
-    with pytest.raises(ImageError, match=r"^map 01234567… is not in this data folder$"):
+    with pytest.raises(ImageError, match=r"^picture: got map 01234567…, which is not in this data folder, wanted"):
         maps.path("0123456789abcdef" * 2)
 
 

@@ -257,6 +257,7 @@ class Webui:
             "paths": {"data_path": str(self.folder)},
             "prompt_parser": {},
             "processing": {"StableDiffusionProcessingImg2Img": Redraw, "opt_C": 4, "opt_f": 8},
+            "progress": {"current_task": None},
             "script_callbacks": {name: self.callbacks[name].append for name in CALLBACKS},
             "scripts": {"Script": Script, "AlwaysVisible": object(), "scripts_data": [xyz]},
             "sd_hijack": {"model_hijack": hijack, "EmbeddingsWithFixes": Table},
@@ -288,7 +289,7 @@ class Webui:
             module.__dict__.update(values)
             monkeypatch.setitem(sys.modules, f"modules.{name}", module)
             setattr(root, name, module)
-        self.shared = root.shared
+        self.shared, self.progress = root.shared, root.progress
         for name in ("lib_pxl.hosts.webui", "lib_pxl.hosts.forge", "scripts.pxl"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         import lib_pxl.hosts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,16 @@ def test_a_picture_that_another_script_put_there_stays(webui: Webui) -> None:
     assert len(webui.process_images(p)) == 3
 
 
+def test_a_script_that_brings_pictures_gets_back_as_many_as_without(webui: Webui, tmp_path: Path) -> None:
+    p = FilmJob({"control": {"layers": [layer()], "animation": {}}}, batch_size=3)
+    webui.script.setup(p)
+    p.init_images = pictures(3)  # SD Upscale counts the tiles that come back, and would take an animation for one
+    webui.process_images(p)
+    assert len(p.processed.images) == p.processed.index_of_first_image + 3
+    assert not (tmp_path / "samples").exists() and "animation" not in p.extra_generation_params["pxl"]
+    assert "left out" in p.comments[0]
+
+
 @pytest.mark.parametrize("inner", [False, True])
 def test_a_job_inside_ours_keeps_its_own_picture(webui: Webui, inner: bool) -> None:
     given = asked(pictures(2), inner=inner, animation={})
@@ -335,8 +346,9 @@ def test_one_picture_is_no_animation(webui: Webui, tmp_path: Path) -> None:
     assert p.extra_generation_params.keys() == {"pxl"} and not (tmp_path / "grids").exists()
 
 
+@pytest.mark.parametrize("flag", ["interrupted", "stopping_generation"])
 @pytest.mark.parametrize("when", ["before", "while"])
-def test_an_interrupt_leaves_no_half_animation(webui: Webui, tmp_path: Path, when: str) -> None:
+def test_an_interrupt_leaves_no_half_animation(webui: Webui, tmp_path: Path, when: str, flag: str) -> None:
     state, folder = webui.shared.state, tmp_path / "grids"
 
     class State:
@@ -344,7 +356,7 @@ def test_an_interrupt_leaves_no_half_animation(webui: Webui, tmp_path: Path, whe
 
         def __setattr__(self, name: str, value: Any) -> None:
             if name == "textinfo" and value and ("frame 2" in value or when == "before"):
-                type(self).interrupted = True
+                setattr(type(self), flag, True)
             self.said.append(value)
 
     webui.shared.state = State()
@@ -369,6 +381,19 @@ def test_a_disk_that_is_full_is_told_and_the_pictures_stay(
     assert "No space left" in p.extra_generation_params["pxl error"] and "pxl" in p.extra_generation_params
     assert "No space left" in p.processed.comments and len(p.processed.images) == 4
     assert not list((tmp_path / "grids").iterdir()) and webui.shared.state.textinfo is None
+
+
+def test_a_disk_with_no_room_for_the_first_still_is_told_in_the_same_words(
+    webui: Webui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys.modules["modules.images"], "save_image", full)
+    p = FilmJob(asked(pictures(3), animation={}), outpath_grids=str(tmp_path / "grids"))
+    webui.process_images(p)
+    wanted = f"animation: got No space left on device, wanted room to write it in {tmp_path / 'grids'}"
+    assert p.extra_generation_params["pxl error"] == wanted and len(p.processed.images) == 4
 
 
 def test_a_user_who_keeps_no_infotext_gets_none(webui: Webui, tmp_path: Path) -> None:

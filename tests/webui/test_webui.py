@@ -345,6 +345,20 @@ def test_a_program_s_job_leaves_the_page_s_film_alone_unless_it_asked_for_one(we
         door.desk.formed("txt2img")
 
 
+def test_each_task_of_a_page_has_its_own_film_and_its_own_end(webui: Webui, job: Any) -> None:
+    import scripts.pxl as door
+
+    for task, steps in (("task(one)", 4), ("task(two)", 5)):
+        webui.progress.current_task = task
+        webui.process_images(Job({"control": {"trace": True}}, steps=steps))
+    assert [door.desk.formed("txt2img", task).count for task in ("task(one)", "task(two)", "")] == [4, 5, 5]
+    webui.process_images(Job(job(strength="0:a")))
+    assert door.desk.status("txt2img", "task(one)") == (1, None)
+    assert door.desk.status("txt2img", "task(two)")[0] == 2 and "0:a" in str(
+        door.desk.status("txt2img", "task(two)")[1]
+    )
+
+
 def test_a_layer_that_is_switched_off_may_be_half_made(webui: Webui) -> None:
     p = Job({"control": {"enabled": False, "layers": [{"source": {"kind": "image"}, "strength": "0:"}]}})
     assert torch.equal(webui.process_images(p), webui.process_images(Job(scripts=False)))
