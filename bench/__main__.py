@@ -11,7 +11,7 @@ from bench.cost import cost, preparing
 from bench.film import film
 from bench.meaning import meaning
 from bench.memory import memory
-from bench.moving import alike, gates, start, warp
+from bench.moving import alike, contrast, gates, start, warp
 from bench.noken import noken
 from bench.statistics import deviation, distance
 from bench.structure import structure
@@ -27,7 +27,22 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-TABLES = [deviation, distance, start, warp, gates, alike, structure, meaning, cost, preparing, memory, film, noken]
+TABLES = [
+    deviation,
+    distance,
+    start,
+    warp,
+    contrast,
+    gates,
+    alike,
+    structure,
+    meaning,
+    cost,
+    preparing,
+    memory,
+    film,
+    noken,
+]
 
 
 def main() -> None:

@@ -1,8 +1,11 @@
 """The mode `warp`: pixels are carried along, and come home by the progress given.
 
-A step of a sampler keeps r = sigma'/sigma of what was there and takes 1 − r of the edited estimate. What it would keep
-at the old place is taken back: D' = D + (moved D − D)/(1 − r), so that after the step all of the picture has moved. So
-a step moves by the change of the displacement over that step, however many steps there are.
+A step of a sampler keeps r = sigma'/sigma of what was there and takes 1 − r of the edited estimate, so what is added to
+the estimate is divided by 1 − r: D' = D + (D moved ahead − D moved back)/(1 − r). So a step moves by the change of the
+displacement over that step, however many steps there are. It is a difference because what is moved between latents
+blurs, and what is blurred is carried further than asked; the two blurs take one another away. Moves of two latents and
+more are all ahead. The way home is the way there, turned round, so that a sampler that goes further than asked comes
+home all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib_pxl.control.canvas import FINE
+from lib_pxl.control.canvas import FINE, spread
 from lib_pxl.control.field import Field
 from lib_pxl.control.source import SEED, SPEED
 from lib_pxl.control.stage import Made, Stage
@@ -24,6 +27,7 @@ from lib_pxl.knobs import Choice, Knob
 
 _WHIRL = 0.35  # curl noise's features, as a share of the shorter side
 _LEAST = 0.02  # a step that takes less than this share of the estimate is not made up for
+_LEAD = 0.5  # how far a move of 1 leans ahead: a first-order step asks for 1 (Lax and Wendroff 1960), others for 0
 _NIL = 1e-6
 _TRIES = 6
 
@@ -33,25 +37,32 @@ def warp(stage: Stage) -> Made:
     total = displacement(stage)
     steps = total.diff(dim=0)
     moves = carry(steps, grid_of(origin(total[1:])))  # (N, 2, H, W): what lies here began there, and goes with that
-    grids = grid_of(moves).to(stage.canvas.device)
+    lead = (_LEAD * moves.abs()).clamp(max=1)
+    both = [grid_of(moves * (lead + way) / 2) for way in (1, -1)]
+    grids = torch.cat(both, dim=1).to(stage.canvas.device)  # (N, 2H, W, 2), for one look at the estimate
     gain = 1 / (1 - stage.schedule.leads_to / stage.schedule.sigmas).clamp(min=_LEAST)
     gain = gain * (steps != 0).flatten(1).any(1)  # where nothing moves, not even a rounding does
 
     def edit(denoised: Tensor, row: Tensor, step: Tensor) -> Tensor:
-        return torch.lerp(denoised, carry(denoised, grids[step]), row[:, :, None, None])
+        ahead, back = carry(denoised, grids[step]).chunk(2, dim=2)
+        return torch.addcmul(denoised, row[:, :, None, None], ahead - back)
 
     step = stage.schedule.places.long()
     return Made(edit, gain[step, None], which=step[:, None])
 
 
 def displacement(stage: Stage) -> Tensor:
-    """How far what began at each place is carried before each call and after the last, (N+1, 2, H, W) in latents."""
+    """How far what began at each place is carried before each call and after the last, (N+1, 2, H, W) in latents.
+
+    A call stands in the middle of what it moves, as samplers that look at both ends of a step take it.
+    """
     own, n = stage.motion, stage.schedule.calls
     kind = MOTION["kind"].choices[own["kind"]].build
-    u = torch.arange(n + 1) / n
-    strength = torch.cat([stage.strength[::FINE], stage.strength[-1:]])
-    way = _home(u, own["rest"]) * (1 if kind is flow else _rise(u, own["rest"]))
-    reach = own["amount"] * min(stage.canvas.height, stage.canvas.width) * strength * way
+    places = torch.cat([torch.zeros(1), torch.arange(1, n) - 0.5, torch.tensor([float(n)])])
+    strength = stage.strength[(places * FINE).long().clamp(max=len(stage.strength) - 1)]
+    u = _turned(places / n, own["rest"])
+    way = strength if kind is flow else strength * _rise(u, own["rest"])
+    reach = own["amount"] * min(stage.canvas.height, stage.canvas.width) * way
     total: Tensor = reach[:, None, None, None] * kind(stage, u)
     return total
 
@@ -88,9 +99,9 @@ def _rise(u: Tensor, rest: float) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def _home(u: Tensor, rest: float) -> Tensor:
-    """From all to nothing in the second half of the way to rest; without a rest, all."""
-    return 1 - _rise(u - rest / 2, rest) if rest else torch.ones_like(u)
+def _turned(u: Tensor, rest: float) -> Tensor:
+    """Progress there and back again: it turns half way to the rest, and is 0 from then on."""
+    return torch.minimum(u, (rest - u).clamp(min=0)) if rest else u
 
 
 def drift(stage: Stage, u: Tensor) -> Tensor:
@@ -134,7 +145,7 @@ def flow(stage: Stage, u: Tensor) -> Tensor:
             pixels = torch.from_numpy(finder.calc(grey[before], grey[after], None)).permute(2, 0, 1)[None]
             found = F.interpolate(pixels, size, mode="area") / stage.canvas.factor
         moved.append(moved[-1] + found[0])
-    return _unit(torch.stack(moved[1:]), whole=True)
+    return _unit(spread(torch.stack(moved[1:]), u * stage.schedule.calls), whole=True)
 
 
 def _unit(fields: Tensor, whole: bool = False) -> Tensor:
