@@ -148,3 +148,21 @@ def test_a_picture_that_carries_its_noken_needs_no_pool(host: Client) -> None:
     assert "pxl error" in host.make(prompt=prompt).extra
     again = host.make(json.loads(first.extra["pxl"]), prompt=prompt)
     assert same(again, first) and again.extra == first.extra
+
+
+def test_a_model_of_another_family_refuses_in_words_and_the_first_one_takes_it_again(
+    host: Client, people: dict[str, str]
+) -> None:
+    prompt = f"a photo of <noken:{people['fox']}>"
+    first = sound(host.make(prompt=prompt))
+    family = host.get("/pxl/v1/nokens")["family"]
+    for name in host.checkpoints():
+        other = {"override_settings": {"sd_model_checkpoint": name}}
+        made = host.make(prompt=prompt, **other)
+        if host.get("/pxl/v1/nokens")["family"] != family:
+            break
+    else:
+        pytest.fail("the host has checkpoints of one family alone: give it one of another")
+    assert f"got one for {family}, wanted one of the loaded model's family" in made.extra["pxl error"]
+    assert same(made, host.make(prompt="a photo of", **other))
+    assert same(sound(host.make(prompt=prompt)), first)
