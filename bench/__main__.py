@@ -14,7 +14,7 @@ from bench.memory import memory
 from bench.moving import alike, gates, start, warp
 from bench.noken import noken
 from bench.statistics import deviation, distance
-from bench.structure import structure
+from bench.structure import fresh, structure
 from bench.unet import unet
 
 
@@ -27,7 +27,8 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-TABLES = [deviation, distance, start, warp, gates, alike, structure, meaning, cost, preparing, memory, film, noken]
+STATISTICS = [deviation, distance, start, warp, gates, alike, structure, fresh, meaning]
+TABLES = [*STATISTICS, cost, preparing, memory, film, noken]
 
 
 def main() -> None:
