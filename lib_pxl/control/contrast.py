@@ -17,7 +17,7 @@ from lib_pxl.control.canvas import Schedule, spread
 from lib_pxl.control.stage import Made, Stage, joined
 
 _S0 = 1.0  # the usual deviation of clean latents, as every Stable Diffusion family scales them
-_USUAL = 1.06  # the contrast that is aimed at; 1 is what two usual colours have between them
+_USUAL = 1.08  # the contrast that is aimed at; 1 is what two usual colours have between them
 _FURTHER = 0.25  # power of 1/strength: a weak layer, which goes but part of the way, aims further
 _BESIDE = 4.0  # times what is left besides, which a contrast is not raised above
 _CALM, _STEEP = 0.85, 1.5  # the gain of the rest at a sigma of 1, and its power of sigma

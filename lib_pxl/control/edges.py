@@ -8,6 +8,8 @@ part, what is not its own colour is taken back while the picture is forming.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,8 +29,8 @@ def edges(stage: Stage) -> Made:
     side = min(stage.canvas.height, stage.canvas.width)
     fine = max(1, min(_FINEST, _CELLS // side))
     found = [_parted(each, fine, stage) for each in stage.frames.pixels(max(1, fine // 2))]
-    parts, meets = (torch.stack(each) for each in zip(*found, strict=True))
-    return contrasted(stage, parts, fields(parts, meets))
+    parts, both = (torch.stack(each) for each in zip(*found, strict=True))
+    return contrasted(stage, parts, both)
 
 
 def cut(lines: Tensor, fine: int) -> tuple[Tensor, Tensor]:
@@ -38,37 +40,43 @@ def cut(lines: Tensor, fine: int) -> tuple[Tensor, Tensor]:
 
 
 def fields(parts: Tensor, meets: Tensor) -> Tensor:
-    """The two fields that part all that meets, of zero mean and at right angles, (K, 2, H*W)."""
+    """The two fields that part all that meets, of zero mean and at right angles, (2, H*W)."""
     both = sides(meets) @ parts
-    both = both - both.mean(-1, keepdim=True)
-    first, second = both[:, :1], both[:, 1:]
-    along = (second * first).sum(-1, keepdim=True) / first.square().sum(-1, keepdim=True).clamp_min(1)
-    return torch.cat([first, second - along * first], dim=1)
+    first, second = both - both.mean(-1, keepdim=True)
+    along = (second @ first) / (first @ first).clamp_min(1)
+    return torch.stack([first, second - along * first])
 
 
 def sides(meets: Tensor) -> Tensor:
-    """The side, 1 or -1, that each part is on in two fields, (K, 2, P), for how much each meets each, (K, P, P).
+    """The side, 1 or -1, that each part is on in two fields, (2, P), for how much each meets each, (P, P).
 
     A part is on none, 0, where it meets no other, or none that the first field has not set apart from it.
     """
     first = _sides(meets)
-    return torch.stack([first, _sides(meets * (first[:, None] == first[..., None]))], dim=1)
+    return torch.stack([first, _sides(meets * (first[:, None] == first))])
 
 
 def _sides(meets: Tensor) -> Tensor:
     """The sides that part most of what meets, of all that there are."""
-    count = meets.shape[1] - 1  # the last part may stay where it is
-    every = F.pad(torch.arange(2**count)[:, None] >> torch.arange(count) & 1, [0, 1]) * 2.0 - 1
-    within = ((every @ meets) * every).sum(-1)  # (K, N)
-    return every[within.argmin(1)] * (meets.sum(-1) > 0)
+    every = _every(len(meets))
+    within = ((every @ meets) * every).sum(-1)
+    return every[within.argmin()] * (meets.sum(-1) > 0)
+
+
+@cache
+def _every(count: int) -> Tensor:
+    """All ways to put so many parts on two sides (N, P); the last may stay where it is."""
+    rest = torch.arange(count - 1)
+    return F.pad(torch.arange(2 ** (count - 1))[:, None] >> rest & 1, [0, 1]) * 2.0 - 1
 
 
 def _parted(pixels: Tensor, fine: int, stage: Stage) -> tuple[Tensor, Tensor]:
-    """A frame's parts, on a grid no finer than the frame is."""
+    """A frame's parts and the fields that part them, on a grid no finer than the frame is."""
     canvas = stage.canvas
     fine = min(fine, pixels.shape[-1] // canvas.width)
     size = (canvas.height * fine, canvas.width * fine)
     if pixels.shape[-2:] != size:
         pixels = F.interpolate(pixels[None], size, mode="area")[0]
     outlines = pixels if stage.map == "edges" else maps.edges(pixels, canvas)
-    return cut(outlines[0] > 0.5, fine)
+    parts, meets = cut(outlines[0] > 0.5, fine)
+    return parts, fields(parts, meets)

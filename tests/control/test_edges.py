@@ -45,9 +45,9 @@ def drawing(*boxes: tuple[int, int, int, int]) -> Tensor:
 
 def meeting(*pairs: tuple[int, int], parts: int = 6) -> Tensor:
     """How much each of some parts meets each, where these do."""
-    meets = torch.zeros(1, parts, parts)
+    meets = torch.zeros(parts, parts)
     for one, other in pairs:
-        meets[0, one, other] = meets[0, other, one] = 1
+        meets[one, other] = meets[other, one] = 1
     return meets
 
 
@@ -70,7 +70,7 @@ def test_a_line_that_bounds_nothing_is_a_part_of_its_own() -> None:
 def test_nothing_but_lines_or_none_is_one_part_that_no_field_parts(value: bool) -> None:
     parts, meets = cut(torch.full((64, 64), value), 4)
     assert parts.sum() == 256 and meets.max() == 0
-    assert not fields(parts[None], meets[None]).any()
+    assert not fields(parts, meets).any()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -81,7 +81,7 @@ def test_scribble_is_cut_into_no_more_parts_than_there_is_room_for(seed: int) ->
 
 
 def test_what_lies_in_something_is_on_the_other_side_however_deep() -> None:
-    first, second = sides(meeting((0, 1), (1, 2), (2, 3), (0, 4)))[0]
+    first, second = sides(meeting((0, 1), (1, 2), (2, 3), (0, 4)))
     assert first[0] == first[2] == -first[1] == -first[3] == -first[4] and first[5] == 0
     assert not second.any()
 
@@ -91,18 +91,18 @@ def test_two_pairs_of_sides_part_whatever_meets_on_any_map(seed: int) -> None:
     """Four colours are enough: eight countries, cut out of a square by who is nearest."""
     towns, places = torch.rand(8, 2, generator=torch.Generator().manual_seed(seed)), torch.arange(64.0) / 64
     country = torch.cdist(torch.cartesian_prod(places, places), towns).argmin(1).view(64, 64)
-    meets = torch.zeros(1, 8, 8)
+    meets = torch.zeros(8, 8)
     for one, other in ((country[1:], country[:-1]), (country[:, 1:], country[:, :-1])):
-        meets[0].index_put_((one, other), torch.ones(()), accumulate=True)
-    meets = (meets + meets.mT) * (1 - torch.eye(8))
-    first, second = sides(meets)[0]
+        meets.index_put_((one, other), torch.ones(()), accumulate=True)
+    meets = (meets + meets.T) * (1 - torch.eye(8))
+    first, second = sides(meets)
     alike = (first[:, None] == first) & ((second[:, None] == second) | (second[:, None] * second == 0))
-    assert (meets[0] * alike).sum() <= 0.02 * meets.sum()
+    assert (meets * alike).sum() <= 0.02 * meets.sum()
 
 
 def test_fields_are_of_zero_mean_and_at_right_angles() -> None:
     parts, meets = cut(gaussian(64, 64, seed=1) > 0.8, 4)
-    both = fields(parts[None], meets[None])[0]
+    both = fields(parts, meets)
     assert both.mean(-1).abs().max() < 1e-5
     assert both[0].norm() > 1 and (both[0] @ both[1]).abs() <= 1e-4 * both[0].norm() * both[1].norm()
 
