@@ -17,7 +17,7 @@ from lib_pxl.hosts.fake import ideal, sigmas
 
 FACTOR, STEPS, UNTIL = 8, 20, 0.6
 KNOWN, MAPS = 4000, 256
-SEEDS, FRESH = (1, 2, 3), (101, 102, 103)  # no constant was ever chosen on the second
+SEEDS, FRESH = (1, 2, 3), (201, 202, 203)  # no constant was ever chosen on the second
 Edit = Callable[[Tensor, Tensor], Tensor]  # the estimate and its sigma
 Rows = Iterator[list[str]]
 
@@ -59,10 +59,7 @@ def controlled(mode: str, maps: Tensor, strength: float = 1, steps: int = STEPS)
 
 
 def structure(seeds: tuple[int, ...] = SEEDS, known: int = 0) -> Rows:
-    """Overlap with the map, of ramps rank correlation, and of outlines, ± the error; and colours' variety left.
-
-    Beside each, how much more that is than what a lerp to the same maps has, picture for picture.
-    """
+    """Overlap with the map (of ramps rank correlation) and of outlines, how much more than a lerp's; colours left."""
     yield ["world", "maps", "control", "follows the map", "than the lerp", "colours", "outlines", "than the lerp"]
     for world in (DISCS, CROSSES, SEVERAL, RAMPS):
         realm = Realm(world, seed=known)

@@ -1,9 +1,9 @@
 """The mode `edges`: where the map has outlines, the picture gets them too, and the parts between keep their colours.
 
 The outlines cut the picture into parts. Each part is on one of two sides, so that as much outline as can lies between
-sides; what lies within a side is parted by a second pair of sides, and so all of it is, since four colours are enough
-for any map. The two are fields, along which the picture gets a usual contrast whatever its colours are. Inside a
-part, what is not its own colour is taken back while the picture is forming.
+sides; what lies within a side is parted by a second pair of sides, as far as it can be: four colours are enough for any
+map. The two are fields, along which the picture gets a usual contrast whatever its colours are. Inside a part, what is
+not its own colour is taken back while the picture is forming.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def cut(lines: Tensor, fine: int) -> tuple[Tensor, Tensor]:
 
 
 def fields(parts: Tensor, meets: Tensor) -> Tensor:
-    """The two fields that part all that meets, of zero mean and at right angles, (2, H*W)."""
+    """The two fields that part what meets, of zero mean and at right angles, (2, H*W)."""
     both = sides(meets) @ parts
     first, second = both - both.mean(-1, keepdim=True)
     along = (second @ first) / (first @ first).clamp_min(1)
