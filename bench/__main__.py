@@ -7,14 +7,16 @@ from collections.abc import Iterable
 
 import torch
 
+from bench.bred import carried, crossed, mixes, morphs
 from bench.cost import cost, preparing
+from bench.evolved import evolved
 from bench.film import film
 from bench.meaning import meaning
 from bench.memory import memory
 from bench.moving import alike, contrast, gates, start, warp
-from bench.noken import noken
+from bench.noken import crowd, noken
 from bench.statistics import deviation, distance
-from bench.structure import structure
+from bench.structure import fresh, structure
 from bench.unet import unet
 
 
@@ -27,22 +29,9 @@ def show(title: str | None, rows: Iterable[list[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-TABLES = [
-    deviation,
-    distance,
-    start,
-    warp,
-    contrast,
-    gates,
-    alike,
-    structure,
-    meaning,
-    cost,
-    preparing,
-    memory,
-    film,
-    noken,
-]
+CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
+NOKENS = [mixes, crossed, carried, morphs, evolved, noken, crowd]
+TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS]
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ from lib_pxl.hosts import checkpoint
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.hosts.request import Request
 from lib_pxl.noken import Noken, breed
-from lib_pxl.noken.vocabulary import Tables
 from lib_pxl.small import CFG, FOLDER
 from lib_pxl.world.caption import caption
 from lib_pxl.world.judge import Seen, foreground, see
@@ -28,6 +27,7 @@ MIXES = (0.0, 0.25, 0.5, 0.75, 1.0)
 PAIRS = (("red", "blue"), ("green", "purple"), ("yellow", "black"), ("orange", "white"))
 COUNT = 40
 WORD = "pxlbred"
+TURNS = (5, 15, 30, 50, 80)  # per cent of the progress
 TRAITS = ("shape", "colour", "size", "place", "ground")
 
 
@@ -36,23 +36,48 @@ class Easel:
 
     def __init__(self, data: Path) -> None:
         self.host = DiffusersHost(checkpoint.load(str(FOLDER))[0], data)
-        tokenizer, encoder = self.host.pipe.tokenizer, self.host.pipe.text_encoder
-        self._ids = lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]
-        self.table: Tables = {"l": encoder.get_input_embeddings().weight.detach()}
+        self.book = self.host.lexicon()
+        self.table = self.book.tables
 
-    def noken(self, text: str) -> Noken:
+    def noken(self, text: str, name: str = "") -> Noken:
         """The text's own tokens."""
-        return Noken({"l": self.table["l"][self._ids(text)]})
+        return Noken({"l": self.table["l"][list(self.book.ids(text))]}, name)
 
     def draw(self, prompt: str, word: Noken, seeds: Sequence[int], steps: int = STEPS) -> Tensor:
         """Pictures (N, 3, H, W) of a prompt with `{}` for the word, one for each seed."""
         made = []
         for seed in seeds:
             self.host.embed(WORD, word.vectors)
-            told = prompt.format(WORD)
-            asked = Request(told, sampler="Euler", steps=steps, cfg=CFG, seed=seed, width=128, height=128)
-            made.append(pixels(self.host.generate(asked).pictures[0]))
+            made.append(self.shown(prompt.format(WORD), seed, steps))
         return torch.stack(made)
+
+    def shown(self, prompt: str, seed: int, steps: int = STEPS) -> Tensor:
+        """The picture (3, H, W) of a prompt."""
+        asked = Request(prompt, sampler="Euler", steps=steps, cfg=CFG, seed=seed, width=128, height=128)
+        made = self.host.generate(asked)
+        assert made.problem is None, made.problem
+        return pixels(made.pictures[0])
+
+
+def morphs(count: int = COUNT) -> Iterator[list[str]]:
+    """A morph of a thing's colour that turns over at once: how often the second colour is drawn, by when it turns."""
+    yield ["all of it second after", "colour of the first", "of the second", "nearer to the second", "95 % within"]
+    rng = random.Random(SEED)
+    asked = [(PAIRS[i % len(PAIRS)], *_bare(rng, PAIRS[i % len(PAIRS)]), i) for i in range(count)]
+    with tempfile.TemporaryDirectory() as data:
+        easel = Easel(Path(data))
+        easel.host.desk.pool.add([easel.noken(name, name) for pair in PAIRS for name in pair])
+        for turn in TURNS:
+            first = second = nearer = 0
+            for (one, other), shape, ground, seed in asked:
+                said = f"<noken:{one}~{other}@0:0, {turn}%:0, {turn + 1}%:1>"
+                made = easel.shown(f"a big {said} {shape} on a {ground} background", seed)
+                drawn = next(iter(see(made[None])[0].things), None)
+                first += drawn is not None and drawn.colour == one
+                second += drawn is not None and drawn.colour == other
+                nearer += _nearer(made, one, other)
+            shares = [f"{each / count:.3f}" for each in (first, second, nearer)]
+            yield [f"{turn} %", *shares, f"{half_width(nearer / count, count):.3f}"]
 
 
 def half_width(share: float, count: int) -> float:

@@ -9,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from bench.cost import Counter
 from lib_pxl.control import Plan
 from lib_pxl.hosts.fake import sigmas
 from tests.control.stage import canvas, gaussian, layer, program, sent
@@ -53,13 +52,3 @@ def nothing_is_read_back(plan: Plan) -> None:
         d = fake.from_tensor(gaussian(3, 4, SIDE, SIDE))
         made = plan.apply(d, fake.from_tensor(torch.tensor([14.6, 1.0, 0.1])))
     assert made.shape == d.shape and made.dtype == d.dtype
-
-
-def operations(mode: str, layers: int) -> int:
-    """How many operations a step of so many layers takes."""
-    given = layer(source={"kind": "image", "image": sent(shown(TWO))}, mode=mode, strength=0.5)
-    board = canvas(steps=STEPS, channels=4, height=SIDE, width=SIDE, factor=FACTOR)
-    plan = program(*[given] * layers).prepare(board)
-    with Counter() as counter:
-        plan.apply(gaussian(1, 4, SIDE, SIDE), torch.ones(1))
-    return counter.count

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.structure import Realm, controlled, variety
 from bench.worlds import DISCS, outlines, overlap
-from lib_pxl.control.edges import parts
+from lib_pxl.control.edges import cut, fields, sides
 from tests.control.stage import canvas, gaussian, layer, painted, program, sent
 from tests.control.structure import (
     DISC,
@@ -22,18 +22,17 @@ from tests.control.structure import (
     TWO,
     edited,
     nothing_is_read_back,
-    operations,
     ready,
     shown,
     turned,
 )
 
 
-def cut(lines: Tensor) -> tuple[Tensor, Tensor]:
-    """The parts that are there, (P, H, W), and who meets whom."""
-    covers, weights = parts(lines)
-    there = covers.sum(1) > 0
-    return covers[there].view(-1, lines.shape[0] // 4, lines.shape[1] // 4), weights[there][:, there]
+def there(lines: Tensor) -> tuple[Tensor, Tensor]:
+    """The parts that are there, (P, H, W), and how long a border each has with each."""
+    parts, meets = cut(lines, 4)
+    some = parts.sum(1) > 0
+    return parts[some].view(-1, lines.shape[0] // 4, lines.shape[1] // 4), meets[some][:, some]
 
 
 def drawing(*boxes: tuple[int, int, int, int]) -> Tensor:
@@ -44,39 +43,68 @@ def drawing(*boxes: tuple[int, int, int, int]) -> Tensor:
     return torch.from_numpy(numpy.array(picture))
 
 
+def meeting(*pairs: tuple[int, int], parts: int = 6) -> Tensor:
+    """How much each of some parts meets each, where these do."""
+    meets = torch.zeros(parts, parts)
+    for one, other in pairs:
+        meets[one, other] = meets[other, one] = 1
+    return meets
+
+
 def test_parts_are_what_closed_lines_part_and_cover_the_picture_once() -> None:
-    covers, weights = cut(drawing((4, 4, 27, 27), (36, 30, 59, 55)))
-    assert len(covers) == 3 and covers.sum(0).allclose(torch.ones(16, 16))
-    ground, second, first = covers
+    parts, meets = there(drawing((4, 4, 27, 27), (36, 30, 59, 55)))
+    assert len(parts) == 3 and parts.sum(0).allclose(torch.ones(16, 16))
+    ground, second, first = parts
     assert first[2:6, 2:6].min() == 1 and second[9:13, 10:14].min() == 1 and ground[0].min() == 1
-    assert weights[1, 2] == 0 and weights[0, 1] > 0 and weights[1, 0] > 0
-
-
-def test_two_parts_that_meet_share_the_way_by_their_areas() -> None:
-    covers, weights = cut(drawing((16, 16, 47, 47)))
-    area = covers.sum((1, 2))
-    assert (weights[0, 1] + weights[1, 0]).item() == pytest.approx(1)
-    assert (weights[0, 1] * area[0]).item() == pytest.approx(float(weights[1, 0] * area[1]), rel=1e-4)
+    assert meets[1, 2] == 0 and meets[0, 1] > 0 and meets[1, 0] > 0
 
 
 def test_a_line_that_bounds_nothing_is_a_part_of_its_own() -> None:
     lines = torch.zeros(64, 64, dtype=torch.bool)
     lines[30:34, 10:54] = True
-    covers, weights = cut(lines)
-    assert len(covers) == 2 and covers[1, 8, 4:12].min() >= 0.5 and weights[0, 1] > 0
+    parts, meets = there(lines)
+    assert len(parts) == 2 and parts[1, 8, 4:12].min() >= 0.5 and meets[0, 1] > 0
 
 
 @pytest.mark.parametrize("value", [False, True])
-def test_nothing_but_lines_or_none_is_one_part(value: bool) -> None:
-    covers, weights = parts(torch.full((64, 64), value))
-    assert covers.sum() == 256 and weights.max() <= 1
+def test_nothing_but_lines_or_none_is_one_part_that_no_field_parts(value: bool) -> None:
+    parts, meets = cut(torch.full((64, 64), value), 4)
+    assert parts.sum() == 256 and meets.max() == 0
+    assert not fields(parts, meets).any()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_scribble_is_cut_into_no_more_parts_than_there_is_room_for(seed: int) -> None:
-    covers, weights = parts(gaussian(64, 64, seed=seed) > 0.8)
-    assert covers.sum(0).allclose(torch.ones(256)) and weights.isfinite().all()
-    assert weights.diagonal().max() == 0 and weights.sum(1).max() <= 1
+    parts, meets = cut(gaussian(64, 64, seed=seed) > 0.8, 4)
+    assert parts.sum(0).allclose(torch.ones(256)) and meets.sum() > 0
+    assert meets.diagonal().max() == 0 and torch.equal(meets, meets.T)
+
+
+def test_what_lies_in_something_is_on_the_other_side_however_deep() -> None:
+    first, second = sides(meeting((0, 1), (1, 2), (2, 3), (0, 4)))
+    assert first[0] == first[2] == -first[1] == -first[3] == -first[4] and first[5] == 0
+    assert not second.any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_pairs_of_sides_part_nearly_all_that_meets(seed: int) -> None:
+    """Four colours are enough: eight countries, cut out of a square by who is nearest."""
+    towns, places = torch.rand(8, 2, generator=torch.Generator().manual_seed(seed)), torch.arange(64.0) / 64
+    country = torch.cdist(torch.cartesian_prod(places, places), towns).argmin(1).view(64, 64)
+    meets = torch.zeros(8, 8)
+    for one, other in ((country[1:], country[:-1]), (country[:, 1:], country[:, :-1])):
+        meets.index_put_((one, other), torch.ones(()), accumulate=True)
+    meets = (meets + meets.T) * (1 - torch.eye(8))
+    first, second = sides(meets)
+    alike = (first[:, None] == first) & ((second[:, None] == second) | (second[:, None] * second == 0))
+    assert (meets * alike).sum() <= 0.02 * meets.sum()
+
+
+def test_fields_are_of_zero_mean_and_at_right_angles() -> None:
+    parts, meets = cut(gaussian(64, 64, seed=1) > 0.8, 4)
+    both = fields(parts, meets)
+    assert both.mean(-1).abs().max() < 1e-5
+    assert both[0].norm() > 1 and (both[0] @ both[1]).abs() <= 1e-4 * both[0].norm() * both[1].norm()
 
 
 def test_parts_that_meet_part_in_their_own_colours_the_more_the_stronger() -> None:
@@ -141,10 +169,6 @@ def test_latents_of_a_single_line_are_finite(size: tuple[int, int]) -> None:
 
 def test_nothing_is_read_back() -> None:
     nothing_is_read_back(ready("edges", shown(DISC), 0.5))
-
-
-def test_four_layers_are_few_operations() -> None:
-    assert operations("edges", 4) - operations("edges", 1) <= 3 * 23
 
 
 def test_pictures_get_the_map_s_outlines_and_keep_their_colours() -> None:

@@ -24,7 +24,6 @@ from tests.control.structure import (
     X,
     edited,
     nothing_is_read_back,
-    operations,
     ready,
     shown,
     turned,
@@ -126,10 +125,6 @@ def test_an_estimate_without_a_trace_of_anything_stays_finite_and_flat() -> None
 
 def test_nothing_is_read_back() -> None:
     nothing_is_read_back(ready("layout", shown(DISC), 0.5))
-
-
-def test_four_layers_are_few_operations() -> None:
-    assert operations("layout", 4) - operations("layout", 1) <= 3 * 24
 
 
 def test_it_does_the_same_whatever_else_is_in_the_batch() -> None:
