@@ -1098,7 +1098,8 @@
 
         function asked() {
             const { method, angle, seed } = view.breeding.values();
-            return { parents: picked(), ...valuesOf(owner, list), method, angle, seed };
+            // Without mutation nothing new would come of the generations: at 0 the server's own angle counts.
+            return { parents: picked(), ...valuesOf(owner, list), method, seed, ...(angle ? { angle } : {}) };
         }
 
         /** The picked ones' children; the first of the picked, the elite, are kept beside them. */

@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,9 +23,10 @@ from lib_pxl.noken.breeding import KNOBS as BREEDING
 from lib_pxl.noken.breeding import breed
 from lib_pxl.noken.genome import Noken
 from lib_pxl.noken.lineage import MAX_PARENTS
-from lib_pxl.noken.mutation import ANGLE, mutate
+from lib_pxl.noken.mutation import ANGLE, NEAR, mutate
 from lib_pxl.noken.vocabulary import Tables, unit
 
+SEED_BITS = 48  # of a derived seed
 Score = Callable[[Sequence[Noken]], Sequence[float]]
 KNOBS = {
     "generations": Knob("generations", "Generations", "how many, one after another", 3, low=1, high=100, whole=True),
@@ -33,7 +35,8 @@ KNOBS = {
     "novelty": Knob("novelty", "Novelty", "how much it counts to be unlike all others", 0.0, low=0, high=1),
     "seed": BREEDING["seed"],
     "method": BREEDING["method"],
-    "angle": replace(ANGLE, default=5.0),
+    "angle": replace(ANGLE, default=20.0),
+    "near": Knob("near", "Near words", "how many of a litter are turned towards a word near by", 0.5, low=0, high=1),
 }
 
 
@@ -56,7 +59,8 @@ def evolve(
     novelty: float = 0.0,
     seed: int = 1,
     method: str = "slerp",
-    angle: float = 5.0,
+    angle: float = 20.0,
+    near: float = 0.5,
     table: Tables | None = None,
     stop: Callable[[], bool] = lambda: False,
     known: Sequence[Noken] = (),
@@ -65,15 +69,17 @@ def evolve(
 
     Without a score all are equal. `stop` is asked before each generation.
     """
-    given = {"generations": generations, "litter": litter, "elite": elite, "novelty": novelty, "seed": seed}
+    given = {"generations": generations, "litter": litter, "elite": elite, "novelty": novelty, "seed": seed,
+             "near": near}  # fmt: skip
     plan = {name: KNOBS[name].parse(value, name) for name, value in given.items()}
     if plan["elite"] > len(parents):
         raise NokenError("elite", got=plan["elite"], wanted=f"at most the {len(parents)} that survive")
-    bear(parents, 1, plan["seed"], method=method, angle=angle)  # what cannot be bred is told at once
+    way: dict[str, Any] = {"method": method, "angle": angle, "near": plan["near"]}
+    bear(parents, 1, plan["seed"], **way)  # what cannot be bred is told at once
 
     def generation(number: int, before: Generation, there: Tensor) -> Generation:
         drawn = derived(plan["seed"], number)
-        born = bear(before.survivors, plan["litter"], drawn, method=method, angle=angle, table=table)
+        born = bear(before.survivors, plan["litter"], drawn, table=table, **way)
         old = _best(before.scores, plan["elite"])
         candidates = [before.survivors[i] for i in old] + born
         scores = [before.scores[i] for i in old] + _scored(score, born)
@@ -100,14 +106,22 @@ def bear(
     method: str = "slerp",
     mix: float | None = None,
     angle: float = 0.0,
+    near: float = 0.0,
     table: Tables | None = None,
 ) -> list[Noken]:
-    """A litter, each of it turned aside by the angle afterwards; its lineage is that of the breeding."""
+    """A litter, each of it turned aside by the angle afterwards; its lineage is that of the breeding.
+
+    Where there is a table, `near` is the share of those that are turned towards a word near by, drawn for each.
+    """
     angle = ANGLE.parse(angle, "angle")
     children = breed(parents, n=n, seed=seed, method=method, mix=mix, table=table)
     if not angle:
         return children
-    aside = [mutate(each, derived(seed, place, "angle"), angle, table) for place, each in enumerate(children)]
+    led = [table is not None and derived(seed, place, "near") < near * 2**SEED_BITS for place in range(n)]
+    aside = [
+        mutate(each, derived(seed, place, "angle"), angle, table, NEAR if led[place] else None)
+        for place, each in enumerate(children)
+    ]
     return [Noken(each.vectors, lineage=child.lineage) for each, child in zip(aside, children, strict=True)]
 
 
@@ -148,7 +162,7 @@ def distances(ones: Tensor, others: Tensor) -> Tensor:
 def derived(seed: int, *what: object) -> int:
     """Another seed for a part of what has this one."""
     digest = hashlib.sha256(":".join(map(str, (seed, *what))).encode()).digest()
-    return int.from_bytes(digest[:6], "big")
+    return int.from_bytes(digest[: SEED_BITS // 8], "big")
 
 
 def _best(scores: Sequence[float], count: int) -> list[int]:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_pxl.errors import PxlError
-from lib_pxl.noken import Noken, breed
+from lib_pxl.noken import Noken, breed, mutate
 from lib_pxl.noken.evolution import bear, derived, distances, evolve, headings, survive
 from tests.noken.people import degrees, noken, words
 
 PARENTS = [noken(2, seed) for seed in range(3)]
+TABLE = words()
 AIM = headings([noken(2, 99)])[0]
 
 
@@ -34,6 +35,17 @@ def test_the_best_score_never_falls_where_there_is_an_elite(seed: int, elite: in
         assert max(each.scores) >= best
         best = max(each.scores)
         assert each.scores == pytest.approx(near_aim(each.survivors))
+
+
+def test_some_children_are_led_to_a_word_near_by_and_the_others_go_anywhere() -> None:
+    told: dict[str, Any] = {"seed": 3, "angle": 20.0, "table": TABLE}
+    none, some, all_led = (bear(PARENTS, 60, near=near, **told) for near in (0.0, 0.5, 1.0))
+    led = [one == other for one, other in zip(some, all_led, strict=True)]
+    assert all((one == other) != mark for one, other, mark in zip(some, none, led, strict=True))
+    assert 15 < sum(led) < 45
+    straight = breed(PARENTS, n=60, seed=3, table=TABLE)
+    wanted = [mutate(each, derived(3, place, "angle"), 20.0, TABLE, "near") for place, each in enumerate(straight)]
+    assert all_led == wanted
 
 
 def test_a_score_is_climbed() -> None:
