@@ -1099,7 +1099,7 @@
         function asked() {
             const { method, angle, seed } = view.breeding.values();
             // Without mutation nothing new would come of the generations: at 0 the server's own angle counts.
-            return { parents: picked(), ...valuesOf(owner, list), method, seed, ...(angle ? { angle } : {}) };
+            return { parents: picked(), ...valuesOf(owner, list), method, seed, angle: angle || null };
         }
 
         /** The picked ones' children; the first of the picked, the elite, are kept beside them. */

@@ -33,7 +33,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "draw": {"nokens": list, "prompt": str, "seed": int, "steps": int, "size": SEED, "cfg": NUMBER},
     "evolve": {
         "parents": list, "generations": int, "litter": int, "elite": int, "novelty": NUMBER, "method": str,
-        "angle": NUMBER, "seed": SEED, "score": str,
+        "angle": (int, float, type(None)), "seed": SEED, "score": str,
     },
 }  # fmt: skip
 

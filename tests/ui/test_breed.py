@@ -590,7 +590,7 @@ def test_generations_go_by_on_their_own(tab: Tab) -> None:
     [asked] = tab.pool.bodies("POST nokens/evolve")
     assert asked == {
         "parents": [tab.hash("fox"), tab.hash("owl")], "generations": 2, "litter": 3, "elite": 1, "novelty": 0.5,
-        "method": "slerp", "seed": None, "score": "novelty",
+        "method": "slerp", "angle": None, "seed": None, "score": "novelty",
     }  # fmt: skip
     assert tab.chosen() == ["owl", "fox"]
 
