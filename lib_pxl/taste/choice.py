@@ -138,8 +138,10 @@ def choose(
 ) -> tuple[Choice, Share]:
     """Climb from the usual choice while held-out answers become more likely; and how many come out right."""
     best = Choice()
+    if len(opinions) < FEW:
+        return best, NONE
     trial = Trial(pairs, opinions, categories, told, most)
-    if len(opinions) < FEW or not trial.folds:
+    if not trial.folds:
         return best, NONE
     worth = lru_cache(maxsize=None)(trial.worth)
     for _ in range(TURNS):

@@ -145,7 +145,7 @@ class _Words:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.readings = [read(text) for text in texts]
-        self.counts = torch.tensor([len(each.words) for each in self.readings], dtype=torch.long)
+        self.counts = _lengths([each.words for each in self.readings])
         self.key = torch.tensor([key_of(word) for each in self.readings for word in each.words], dtype=torch.long)
         self.weight = torch.tensor([weight for each in self.readings for weight in each.weights], dtype=torch.float32)
         self.item = torch.repeat_interleave(torch.arange(len(self.readings)), self.counts)
@@ -165,7 +165,7 @@ def _each(counts: Tensor, kind: str) -> Tensor:
 
 
 def _phrases(words: _Words) -> Part:
-    counts = torch.tensor([len(each.neighbours) for each in words.readings], dtype=torch.long)
+    counts = _lengths([each.neighbours for each in words.readings])
     item = torch.repeat_interleave(torch.arange(len(counts)), counts)
     places = [pair for each in words.readings for pair in each.neighbours]
     both = torch.tensor(places, dtype=torch.long).reshape(-1, 2) + words.start[item][:, None]
@@ -190,16 +190,20 @@ def _pairs(words: _Words) -> Part:
 
 
 def _listed(kind: str, lists: Sequence[Sequence[Trait]]) -> Part:
-    item = torch.repeat_interleave(torch.arange(len(lists)), torch.tensor([len(each) for each in lists]))
+    item = torch.repeat_interleave(torch.arange(len(lists)), _lengths(lists))
     key = torch.tensor([each.key for some in lists for each in some], dtype=torch.long)
     value = torch.tensor([each.value for some in lists for each in some], dtype=torch.float32)
     return _part(kind, item, key, value=value)
 
 
+def _lengths(lists: Sequence[Sequence[Any]]) -> Tensor:
+    return torch.tensor([len(each) for each in lists], dtype=torch.long)
+
+
 def _crossed(words: _Words, plain: Sequence[Sequence[int]]) -> Part:
     """Every word in every setting of few values."""
     of, setting = _product(words.item, plain)
-    counts = words.counts * torch.tensor([len(each) for each in plain], dtype=torch.long)
+    counts = words.counts * _lengths(plain)
     item = words.item[of]
     value = _each(counts, "word with setting")[item] * words.weight[of]
     return _part("word with setting", item, words.key[of], setting, value=value)

@@ -71,7 +71,8 @@ class Vocabulary:
             inside = torch.zeros(given.size).index_add_(0, given.item[known], inside)
             spares.append((given.energy(self.shares) - inside).clamp(min=0))
         if not items:
-            return Sparse(torch.zeros(1, dtype=torch.long), *(torch.zeros(0),) * 3, len(self.keys))
+            nothing = torch.zeros(0)
+            return Sparse(torch.zeros(1, dtype=torch.long), nothing.long(), nothing, nothing, len(self.keys))
         starts = torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(counts).cumsum(0)])
         column, value = torch.cat(columns).long(), torch.cat(values)
         return Sparse(starts, column, value, torch.cat(spares), len(self.keys))
