@@ -14,7 +14,7 @@ from lib_pxl.taste.answers import tie_weight
 from lib_pxl.taste.opinion import Item
 
 LOOKED_AT = 64  # items between which the duel is sought
-GOALS = 256  # duels that it is to teach about
+GOALS = 64  # other items, half as many duels of which it is to teach about
 AT_RANDOM, AGAIN = 0.1, 0.07  # shares of duels that keep the model honest, and measure the person's own consistency
 
 
@@ -34,28 +34,34 @@ def next_duel(taste: Asking, items: Sequence[Item], category: str, seed: int) ->
     if len(distinct) < 2:
         raise TasteError("a duel", got=Words(f"{len(distinct)} items"), wanted="at least two with different ids")
     draw = random.Random(f"{seed} {category}")
-    kind, some = draw.random(), draw.sample(distinct, min(LOOKED_AT, len(distinct)))
+    kind, some = draw.random(), draw.sample(distinct, min(LOOKED_AT + GOALS, len(distinct)))
     if kind < AT_RANDOM:
         return some[0], some[1]
     if kind < AT_RANDOM + AGAIN and (again := _before(taste, distinct, draw)):
         return again
     mean, covariance = taste.joint(some, category)
-    one, other = torch.combinations(torch.arange(len(some))).unbind(1)
-    goal = torch.randperm(len(one), generator=torch.Generator().manual_seed(draw.getrandbits(62)))[:GOALS]
-    best = int(teaching(mean, covariance, one, other, goal, tie_weight(taste.ties, 3.0)).argmax())
+    looked_at = torch.arange(min(LOOKED_AT, len(some)))
+    one, other = torch.combinations(looked_at).unbind(1)
+    goals = torch.arange(len(some))[-GOALS:]  # others, where there are enough
+    gain = teaching(mean, covariance, (one, other), (goals, goals.roll(1)), tie_weight(taste.ties, 3.0))
+    best = int(gain.argmax())
     first, second = some[int(one[best])], some[int(other[best])]
     return (first, second) if draw.random() < 0.5 else (second, first)
 
 
-def teaching(mean: Tensor, covariance: Tensor, one: Tensor, other: Tensor, goal: Tensor, tie: float) -> Tensor:
+def teaching(
+    mean: Tensor, covariance: Tensor, duel: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor], tie: float
+) -> Tensor:
     """What each duel's answer is expected to tell of the goals, in nats, where all is taken as Gaussian."""
-    apart = mean[one] - mean[other]
+    apart = mean[duel[0]] - mean[duel[1]]
     first, second = (torch.exp(way - _weights(apart, tie)) for way in (apart / 2, -apart / 2))
     noise = 4 / (first + second - (first - second).square()).clamp(min=1e-6)
-    between = covariance[one] - covariance[other]  # (duels, items)
-    shared = between[:, one[goal]] - between[:, other[goal]]
-    own = (between.gather(1, one[:, None]) - between.gather(1, other[:, None]))[:, 0].clamp(min=1e-9)
-    alike = shared.square() / ((own + noise)[:, None] * own[goal])
+    between = covariance[duel[0]] - covariance[duel[1]]  # (duels, items)
+    shared = between[:, goal[0]] - between[:, goal[1]]
+    own = (between.gather(1, duel[0][:, None]) - between.gather(1, duel[1][:, None]))[:, 0]
+    goals = covariance[goal[0]] - covariance[goal[1]]
+    wide = (goals.gather(1, goal[0][:, None]) - goals.gather(1, goal[1][:, None]))[:, 0].clamp(min=1e-9)
+    alike = shared.square() / ((own.clamp(min=1e-9) + noise)[:, None] * wide)
     return -torch.log1p(-alike.clamp(max=0.999)).mean(1) / 2
 
 

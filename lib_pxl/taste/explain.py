@@ -7,7 +7,6 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from lib_pxl.taste.features import KINDS, Features, features, key_of, length_traits, traits
 from lib_pxl.taste.model import Taste
@@ -15,7 +14,6 @@ from lib_pxl.taste.opinion import OVERALL, Item
 from lib_pxl.taste.reading import read
 
 DOUBT = 0.01  # of calling anything sure that is not, among all that are named
-_OF_A_WORD = ("word", "place", "word with setting")
 _OF_TWO = ("phrase", "pair")
 
 
@@ -29,48 +27,83 @@ class Pull(NamedTuple):
     items: int  # that have it
 
 
-def explain(taste: Taste, item: Item, category: str = OVERALL) -> list[Pull]:
-    """The parts of one item, the strongest pull first."""
-    return lessons(taste, [item], category)
+def explain(taste: Taste, item: Item, category: str = OVERALL, among: Sequence[Item] = ()) -> list[Pull]:
+    """The parts of one item, the clearest first; where others are given, its settings beside what theirs are."""
+    labels = {*_labels([item], features([item]))}
+    if among:
+        return [pull for pull in lessons(taste, [item, *among], category) if pull.label in labels]
+    return _told(taste, _Table([item], 1), category)
 
 
 def lessons(taste: Taste, items: Sequence[Item], category: str = OVERALL, least: int = 1) -> list[Pull]:
-    """What each part that at least so many of these items have adds where it is, the clearest first."""
-    given = features(items)
-    labels = _labels(items, given)
-    names = sorted({*labels})
-    number = {name: place for place, name in enumerate(names)}
-    of = torch.tensor([number[label] for label in labels], dtype=torch.long)
-    counts = torch.bincount(torch.unique(of * len(items) + given.item) // len(items), minlength=len(names))
-    kept = (counts >= least).nonzero()[:, 0]
-    mean, std = _pulls(taste, given, of, counts, kept, category)
-    enough = NormalDist().inv_cdf(1 - DOUBT / 2 / max(1, len(kept)))
+    """What each part that at least so many of these items have adds where it is, the clearest first.
+
+    A word adds beside its absence; a setting or a length, which every item has, beside what the items have on average.
+    """
+    table = _Table(items, least)
+    table.compare()
+    return _told(taste, table, category)
+
+
+class _Table:
+    """The parts of items as rows of features: each row says how much of a feature a part is on average."""
+
+    def __init__(self, items: Sequence[Item], least: int) -> None:
+        given = features(items)
+        labels = _labels(items, given)
+        names = sorted({*labels})
+        number = {name: place for place, name in enumerate(names)}
+        of = torch.tensor([number[label] for label in labels], dtype=torch.long)
+        counts = torch.bincount(torch.unique(of * len(items) + given.item) // len(items), minlength=len(names))
+        kept = (counts >= least).nonzero()[:, 0]
+        place = torch.full((len(names),), -1).index_put_((kept,), torch.arange(len(kept)))[of]
+        there = place >= 0
+        self.names, self.counts = [names[which] for which in kept.tolist()], counts[kept]
+        self.part, self.key, self.kind = place[there], given.key[there], given.kind[there]
+        self.value = given.value[there] / self.counts[self.part]
+        self._merge()
+
+    def compare(self) -> None:
+        """Take from each setting what all values of this setting are on average."""
+        of = {name: _setting(name) for name in self.names if _setting(name)}
+        for setting in sorted({*of.values()}):
+            parts = torch.tensor([place for place, name in enumerate(self.names) if of.get(name) == setting])
+            rows = torch.isin(self.part, parts).nonzero()[:, 0]
+            share = self.counts[self.part[rows]] / self.counts[parts].sum()
+            part = parts.repeat_interleave(len(rows))
+            self.part = torch.cat([self.part, part])
+            self.key, self.kind = (torch.cat([each, each[rows].repeat(len(parts))]) for each in (self.key, self.kind))
+            self.value = torch.cat([self.value, -(self.value[rows] * share).repeat(len(parts))])
+        self._merge()
+
+    def _merge(self) -> None:
+        """Make one row of those that are one part's share of one feature."""
+        both, which = torch.unique(torch.stack([self.part, self.key]), dim=1, return_inverse=True)
+        self.value = torch.zeros(both.shape[1]).index_add_(0, which, self.value)
+        self.kind = torch.zeros(both.shape[1], dtype=torch.uint8).index_put_((which,), self.kind)
+        self.part, self.key = both[0], both[1].contiguous()
+
+
+def _told(taste: Taste, table: _Table, category: str) -> list[Pull]:
+    size = len(table.names)
+    energy = table.value.square() * taste.vocabulary.shares[table.kind.long()]
+    energy = torch.zeros(size).index_add_(0, table.part, energy)
+    known, column = taste.vocabulary.find(table.key)
+    along = torch.zeros(size, taste.learned.basis.shape[1])
+    along.index_add_(0, table.part[known], taste.learned.basis[column] * table.value[known][:, None])
+    mean, std = taste.means(along, category), taste.variance(energy, along, category).clamp(min=1e-9).sqrt()
+    enough = NormalDist().inv_cdf(1 - DOUBT / 2 / max(1, size))
+    columns = (table.names, mean.tolist(), std.tolist(), table.counts.tolist())
     found = [
-        Pull(names[which], pull, doubt, abs(pull) > enough * doubt, count)
-        for which, pull, doubt, count in zip(
-            kept.tolist(), mean.tolist(), std.tolist(), counts[kept].tolist(), strict=True
-        )
+        Pull(name, pull, doubt, abs(pull) > enough * doubt, count)
+        for name, pull, doubt, count in zip(*columns, strict=True)
     ]
     return sorted(found, key=lambda pull: (-abs(pull.mean) / pull.std, pull.label))
 
 
-def _pulls(
-    taste: Taste, given: Features, of: Tensor, counts: Tensor, kept: Tensor, category: str
-) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each part, as it is on average in the items that have it."""
-    place = torch.full((len(counts),), -1).index_put_((kept,), torch.arange(len(kept)))[of]
-    there = place >= 0
-    share = given.value[there] / counts[of[there]]
-    # A part's feature that stands in several items is one feature, which counts that often.
-    keys, which = torch.unique(torch.stack([place[there], given.key[there]]), dim=1, return_inverse=True)
-    value = torch.zeros(keys.shape[1]).index_add_(0, which, share)
-    kind = torch.zeros(keys.shape[1], dtype=torch.uint8).index_put_((which,), given.kind[there])
-    energy = value.square() * taste.vocabulary.shares[kind.long()]
-    energy = torch.zeros(len(kept)).index_add_(0, keys[0], energy)
-    known, column = taste.vocabulary.find(keys[1].contiguous())
-    along = torch.zeros(len(kept), taste.learned.basis.shape[1])
-    along.index_add_(0, keys[0][known], taste.learned.basis[column] * value[known][:, None])
-    return taste.means(along, category), taste.variance(energy, along, category).clamp(min=1e-9).sqrt()
+def _setting(label: str) -> str:
+    """Which settings, or which length, a part is a value of."""
+    return ", ".join(each.partition("=")[0] for each in label.split(", ")) if "=" in label else ""
 
 
 def _labels(items: Sequence[Item], given: Features) -> list[str]:
@@ -81,13 +114,11 @@ def _labels(items: Sequence[Item], given: Features) -> list[str]:
 
 
 def _label(said: dict[int, str], kind: str, left: int, right: int) -> str:
-    if kind in _OF_A_WORD or kind in ("setting", "vector"):
-        return said[left]
     if kind in _OF_TWO:
         return " + ".join(sorted((said[left], said[right])))
     if kind in ("negative", "caption"):
         return f"{kind}: {said[left]}"
-    return "length"
+    return said[left]
 
 
 def _said(item: Item) -> dict[int, str]:

@@ -124,7 +124,7 @@ def traits(settings: Mapping[str, Any]) -> list[Trait]:
             found += _near(name, float(value))
     together = [f"{a.label}, {b.label}" for a, b in combinations(few[:PLAIN], 2)]
     both = [Trait(label, key_of(label), 1.0) for label in together]
-    share = (max(1, len(settings)) * USUAL["setting"]) ** -0.25
+    share = (max(1, len(few) + len({each.label for each in found})) * USUAL["setting"]) ** -0.25
     return [each._replace(value=each.value * share) for each in (*few, *both, *found)]
 
 

@@ -53,7 +53,7 @@ def write(path: Path, contents: Contents) -> None:
         "over_weights": learned.over_weights,
     }
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = safetensors.torch.save(whole, {"format": "pt", KEY: json.dumps(told)})
+    data = safetensors.torch.save(whole, {KEY: json.dumps(told)})
     try:
         with whole_file(path) as file:
             file.write(data)

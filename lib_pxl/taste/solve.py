@@ -112,12 +112,13 @@ def by_weights(
 
     order = torch.randperm(len(pairs.first), generator=torch.Generator().manual_seed(0))
     weights = torch.zeros(categories, items.width, dtype=torch.float64)
-    for rows, rounds in ((order[:FIRST], 6), (order, 3)) if len(order) > 2 * FIRST else ((order, 8),):
+    phases = [(order[:FIRST], 6), (order, 3)] if len(order) > 2 * FIRST else [(order, 8)]
+    for phase, (rows, rounds) in enumerate(phases):
         for turn in range(rounds):
             found = _Pooled(*_sums(blocks(rows), answers, weights), strength)
             moved = float((found.mean[:-1] - weights).abs().max())
             weights = found.mean[:-1]
-            step((turn + 1) / rounds)
+            step((phase + (turn + 1) / rounds) / len(phases))
             if moved < SETTLED:
                 break
     scale, left = torch.ones(categories + 1, items.width), torch.stack([*found.halves()])
