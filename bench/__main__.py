@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
 
 import torch
 
@@ -15,23 +14,15 @@ from bench.meaning import meaning
 from bench.memory import memory
 from bench.moving import alike, contrast, gates, start, warp
 from bench.noken import crowd, noken
+from bench.show import show
 from bench.statistics import deviation, distance
 from bench.structure import fresh, structure
+from bench.taste import price
 from bench.unet import unet
-
-
-def show(title: str | None, rows: Iterable[list[str]]) -> None:
-    """A table with its title, each column as wide as it needs to be."""
-    cells = list(rows)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    print(f"\n{title}\n")
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
 NOKENS = [mixes, crossed, carried, morphs, evolved, noken, crowd]
-TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS]
+TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price]
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ import lib_pxl.film.command as film
 import lib_pxl.noken.command as noken
 import lib_pxl.small.command as small
 import lib_pxl.studio.command as studio
+import lib_pxl.taste.command as taste
+import lib_pxl.taste.opinions_command as opinions
 from lib_pxl import __version__, doctor
 from lib_pxl.errors import PxlError
 
@@ -31,6 +33,8 @@ COMMANDS: dict[str, Command] = {
     "studio": studio,
     "film": film,
     "noken": noken,
+    "opinions": opinions,
+    "taste": taste,
     "model": small,
     "doctor": doctor,
 }

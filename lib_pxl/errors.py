@@ -6,6 +6,7 @@
       ImageError        a picture that cannot be opened or may not be
       StoreError        the data folder or its database
       NokenError        a noken, or a file of nokens, that cannot be read or bred
+      TasteError        an opinion, or a taste, that cannot be read or learned
       HostError         a host that lacks what a feature needs
 
 Every error a caller can cause is one of these, and its text says what was got and what was wanted.
@@ -66,6 +67,10 @@ class StoreError(PxlError):
 
 class NokenError(PxlError):
     """A noken, or a file of nokens, that cannot be read or bred."""
+
+
+class TasteError(PxlError):
+    """An opinion, or a file of a taste, that cannot be read or learned from."""
 
 
 class HostError(PxlError):

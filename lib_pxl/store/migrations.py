@@ -42,4 +42,66 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX noken_children ON noken_parents (parent);
         """,
     ),
+    (
+        "taste",
+        """
+        CREATE TABLE taste_profiles (
+            number INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            created TEXT NOT NULL
+        );
+        CREATE TABLE taste_categories (
+            number INTEGER PRIMARY KEY,
+            profile INTEGER NOT NULL REFERENCES taste_profiles (number),
+            name TEXT NOT NULL,
+            retired TEXT,
+            UNIQUE (profile, name)
+        );
+        CREATE TABLE taste_items (
+            number INTEGER PRIMARY KEY,
+            profile INTEGER NOT NULL REFERENCES taste_profiles (number),
+            id TEXT NOT NULL,
+            prompt TEXT NOT NULL,
+            negative TEXT NOT NULL,
+            caption TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            template TEXT NOT NULL,
+            seed INTEGER,
+            checkpoint TEXT NOT NULL,
+            image TEXT NOT NULL,
+            image_hash TEXT NOT NULL,
+            thumbnail TEXT NOT NULL,
+            nokens TEXT NOT NULL,
+            sitting TEXT NOT NULL,
+            time TEXT NOT NULL,
+            UNIQUE (profile, id)
+        );
+        CREATE INDEX taste_items_by_sitting ON taste_items (profile, sitting);
+        CREATE INDEX taste_items_by_checkpoint ON taste_items (profile, checkpoint);
+        CREATE INDEX taste_items_by_time ON taste_items (profile, time);
+        CREATE TABLE taste_vectors (
+            item INTEGER NOT NULL REFERENCES taste_items (number),
+            encoder TEXT NOT NULL,
+            vector BLOB NOT NULL,
+            PRIMARY KEY (item, encoder)
+        );
+        CREATE TABLE taste_opinions (
+            number INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            profile INTEGER NOT NULL REFERENCES taste_profiles (number),
+            category INTEGER NOT NULL REFERENCES taste_categories (number),
+            first INTEGER NOT NULL REFERENCES taste_items (number),
+            second INTEGER REFERENCES taste_items (number),
+            value REAL,
+            outcome INTEGER,
+            sitting TEXT NOT NULL,
+            time TEXT NOT NULL,
+            undone TEXT,
+            UNIQUE (profile, key),
+            CHECK ((second IS NULL) = (outcome IS NULL) AND (second IS NULL) != (value IS NULL))
+        );
+        CREATE INDEX taste_opinions_by_item ON taste_opinions (first, category);
+        CREATE INDEX taste_opinions_by_category ON taste_opinions (category);
+        """,
+    ),
 )

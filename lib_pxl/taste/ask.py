@@ -1,0 +1,79 @@
+"""Which duel to ask next: the one whose answer is expected to say most about all the others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lib_pxl.errors import TasteError, Words
+from lib_pxl.taste.answers import tie_weight
+from lib_pxl.taste.opinion import Item
+
+LOOKED_AT = 64  # items between which the duel is sought
+GOALS = 64  # other items, half as many duels of which it is to teach about
+AT_RANDOM, AGAIN = 0.1, 0.07  # shares of duels that keep the model honest, and measure the person's own consistency
+
+
+class Asking(Protocol):
+    """What a taste must tell for this."""
+
+    ties: float
+    asked: list[tuple[str, str]]
+
+    def joint(self, items: Sequence[Item], category: str) -> tuple[Tensor, Tensor]:
+        """Mean and covariance of utilities."""
+
+
+def next_duel(taste: Asking, items: Sequence[Item], category: str, seed: int) -> tuple[Item, Item]:
+    """Two of the items; the same seed and the same taste give the same two."""
+    distinct = list({item.id: item for item in items}.values())
+    if len(distinct) < 2:
+        raise TasteError("a duel", got=Words(f"{len(distinct)} items"), wanted="at least two with different ids")
+    draw = random.Random(f"{seed} {category}")
+    kind, some = draw.random(), draw.sample(distinct, min(LOOKED_AT + GOALS, len(distinct)))
+    if kind < AT_RANDOM:
+        return some[0], some[1]
+    if kind < AT_RANDOM + AGAIN and (again := _before(taste, distinct, draw)):
+        return again
+    mean, covariance = taste.joint(some, category)
+    looked_at = torch.arange(min(LOOKED_AT, len(some)))
+    one, other = torch.combinations(looked_at).unbind(1)
+    goals = torch.arange(len(some))[-GOALS:]  # others, where there are enough
+    gain = teaching(mean, covariance, (one, other), (goals, goals.roll(1)), tie_weight(taste.ties, 3.0))
+    best = int(gain.argmax())
+    first, second = some[int(one[best])], some[int(other[best])]
+    return (first, second) if draw.random() < 0.5 else (second, first)
+
+
+def teaching(
+    mean: Tensor, covariance: Tensor, duel: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor], tie: float
+) -> Tensor:
+    """What each duel's answer is expected to tell of the goals, in nats, where all is taken as Gaussian."""
+    apart = mean[duel[0]] - mean[duel[1]]
+    first, second = (torch.exp(way - _weights(apart, tie)) for way in (apart / 2, -apart / 2))
+    noise = 4 / (first + second - (first - second).square()).clamp(min=1e-6)
+    between = covariance[duel[0]] - covariance[duel[1]]  # (duels, items)
+    shared = between[:, goal[0]] - between[:, goal[1]]
+    own = (between.gather(1, duel[0][:, None]) - between.gather(1, duel[1][:, None]))[:, 0]
+    goals = covariance[goal[0]] - covariance[goal[1]]
+    wide = (goals.gather(1, goal[0][:, None]) - goals.gather(1, goal[1][:, None]))[:, 0].clamp(min=1e-9)
+    alike = shared.square() / ((own.clamp(min=1e-9) + noise)[:, None] * wide)
+    return -torch.log1p(-alike.clamp(max=0.999)).mean(1) / 2
+
+
+def _weights(apart: Tensor, tie: float) -> Tensor:
+    return torch.logaddexp(torch.logaddexp(apart / 2, -apart / 2), torch.tensor(tie))
+
+
+def _before(taste: Asking, items: Sequence[Item], draw: random.Random) -> tuple[Item, Item] | None:
+    """A duel that was asked before, with its sides changed."""
+    known = {item.id: item for item in items}
+    there = [(known[a], known[b]) for a, b in taste.asked if a in known and b in known]
+    if not there:
+        return None
+    first, second = draw.choice(there)
+    return second, first

@@ -1,0 +1,255 @@
+"""The opinions of one profile in the database: items, categories, ratings and duels; nothing is ever taken away."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from lib_pxl.errors import StoreError, TasteError
+from lib_pxl.store.database import Database
+from lib_pxl.taste.opinion import MAX_CATEGORY, Duel, Item, Opinion, Rating
+from lib_pxl.taste.record import Record, keepable, packed
+
+MAX_PROFILE = 80
+NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+_VALID = """taste_opinions.undone IS NULL AND NOT EXISTS (
+    SELECT 1 FROM taste_opinions AS later
+    WHERE later.first = taste_opinions.first AND later.category = taste_opinions.category
+    AND later.value IS NOT NULL AND taste_opinions.value IS NOT NULL AND later.undone IS NULL
+    AND later.sitting = taste_opinions.sitting AND later.number > taste_opinions.number)"""
+_TOLD = f"""SELECT taste_opinions.*, one.id AS one, other.id AS other, taste_categories.name AS name
+    FROM taste_opinions JOIN taste_items AS one ON one.number = first
+    LEFT JOIN taste_items AS other ON other.number = second
+    JOIN taste_categories ON taste_categories.number = category
+    WHERE taste_opinions.profile = ? AND {_VALID}"""
+
+
+class Category(NamedTuple):
+    """A category, how many opinions count in it, and whether it is out of use."""
+
+    name: str
+    opinions: int
+    retired: bool
+
+
+class Opinions:
+    """What one person has made, and thinks of it."""
+
+    def __init__(self, database: Database, profile: str = "me") -> None:
+        self.database = database
+        if not isinstance(profile, str) or not 1 <= len(profile.strip()) <= MAX_PROFILE:
+            raise StoreError("profile", got=profile, wanted=f"a name of 1 to {MAX_PROFILE} characters")
+        self.profile = keepable(profile.strip())
+        with database.transaction() as connection:
+            connection.execute(
+                f"INSERT OR IGNORE INTO taste_profiles (name, created) VALUES (?, {NOW})", (self.profile,)
+            )
+        (row,) = database.rows("SELECT number FROM taste_profiles WHERE name = ?", (self.profile,))
+        self._number: int = row["number"]
+
+    def profiles(self) -> list[str]:
+        """All who have opinions here."""
+        return [row["name"] for row in self.database.rows("SELECT name FROM taste_profiles ORDER BY number")]
+
+    def add(self, records: Iterable[Record | Item]) -> int:
+        """Keep items, and say how many were not here before; one that is here stays as it is."""
+        with self.database.transaction() as connection:
+            return sum(self._insert(connection, each) for each in records)
+
+    def records(
+        self,
+        limit: int = 100,
+        before: int | None = None,
+        *,
+        text: str = "",
+        sitting: str = "",
+        checkpoint: str = "",
+        since: str = "",
+        until: str = "",
+    ) -> list[tuple[int, Record]]:
+        """A page of the items, the newest first, each with its number; the last number is the next page's `before`."""
+        where = "profile = ?"
+        values: list[object] = [self._number]
+        pattern = "%" + text.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%" if text else ""
+        for sql, value in (
+            ("number < ?", before),
+            ("sitting = ?", sitting),
+            ("checkpoint = ?", checkpoint),
+            ("time >= ?", since),
+            ("time < ?", until),
+            ("prompt LIKE ? ESCAPE '!'", pattern),
+        ):
+            if value:
+                where, values = f"{where} AND {sql}", [*values, value]
+        return self._read(f"{where} ORDER BY number DESC LIMIT ?", [*values, limit])
+
+    def get(self, which: str) -> Record:
+        """The item of that id."""
+        found = self._read("profile = ? AND id = ?", [self._number, which])
+        if not found:
+            raise StoreError("item", got=which, wanted="the id of one that is kept here")
+        return found[0][1]
+
+    def judge(self, opinion: Opinion) -> None:
+        """Keep an opinion of items that are here; its category is made if there is none."""
+        self.judge_all([("", opinion)])
+
+    def judge_all(self, opinions: Iterable[tuple[str, Opinion]]) -> int:
+        """Keep opinions under their keys, and say how many were not here before; an empty key is a new one."""
+        with self.database.transaction() as connection:
+            return sum(self._judge(connection, key, each) for key, each in opinions)
+
+    def opinions(self) -> list[Opinion]:
+        """All that count, in the order in which they were given; a rating corrected in one sitting counts once."""
+        return [opinion for _, opinion in self.keyed()]
+
+    def keyed(self) -> list[tuple[str, Opinion]]:
+        """All that count, each with the key by which it is known elsewhere too."""
+        rows = self.database.rows(f"{_TOLD} ORDER BY taste_opinions.number", (self._number,))
+        return [(row["key"], _opinion(row)) for row in rows]
+
+    def judged(self) -> list[Item]:
+        """The items that opinions are of, with their vectors."""
+        where = f"""number IN (SELECT first FROM taste_opinions WHERE profile = ?1 AND {_VALID}
+            UNION SELECT second FROM taste_opinions WHERE profile = ?1 AND {_VALID}) ORDER BY number"""
+        return [record.item for _, record in self._read(where, [self._number])]
+
+    def undo(self) -> Opinion | None:
+        """Take back the last opinion, which stays known but does not count any more; None where there is none."""
+        with self.database.transaction() as connection:
+            rows = self.database.rows(f"{_TOLD} ORDER BY taste_opinions.number DESC LIMIT 1", (self._number,))
+            for row in rows:
+                connection.execute(f"UPDATE taste_opinions SET undone = {NOW} WHERE number = ?", (row["number"],))
+        return _opinion(rows[0]) if rows else None
+
+    def categories(self) -> list[Category]:
+        """All of them, in the order in which they were made."""
+        rows = self.database.rows(
+            f"""SELECT name, retired, (SELECT count(*) FROM taste_opinions
+                WHERE category = taste_categories.number AND {_VALID}) AS opinions
+                FROM taste_categories WHERE profile = ? ORDER BY number""",
+            (self._number,),
+        )
+        return [Category(row["name"], row["opinions"], row["retired"] is not None) for row in rows]
+
+    def add_category(self, name: str) -> None:
+        """Make a category, or bring a retired one back."""
+        with self.database.transaction() as connection:
+            self._category(connection, name)
+            connection.execute(
+                "UPDATE taste_categories SET retired = NULL WHERE profile = ? AND name = ?", (self._number, name)
+            )
+
+    def rename_category(self, name: str, to: str) -> None:
+        """Call a category otherwise."""
+        with self.database.transaction() as connection:
+            number = self._known(name)
+            if to != name and _checked(to) in {each.name for each in self.categories()}:
+                raise StoreError("category", got=to, wanted="a name that no other has; merge them to have one")
+            connection.execute("UPDATE taste_categories SET name = ? WHERE number = ?", (to, number))
+
+    def merge_categories(self, name: str, into: str) -> None:
+        """Make all opinions of one category opinions of another."""
+        with self.database.transaction() as connection:
+            number, other = self._known(name), self._known(into)
+            if number == other:
+                raise StoreError("category", got=into, wanted="another than the one to merge")
+            connection.execute("UPDATE taste_opinions SET category = ? WHERE category = ?", (other, number))
+            connection.execute("DELETE FROM taste_categories WHERE number = ?", (number,))
+
+    def retire_category(self, name: str) -> None:
+        """Offer a category no more; its opinions stay, and count."""
+        with self.database.transaction() as connection:
+            connection.execute(f"UPDATE taste_categories SET retired = {NOW} WHERE number = ?", (self._known(name),))
+
+    def _insert(self, connection: sqlite3.Connection, given: Record | Item) -> bool:
+        record = (given if isinstance(given, Record) else Record(given)).checked()
+        item = record.item
+        texts = (item.id, item.prompt, item.negative, item.caption)
+        settings, nokens = json.dumps(dict(item.settings)), json.dumps(dict(record.nokens))
+        place = (record.template, record.seed, record.checkpoint, record.image, record.image_hash, record.thumbnail)
+        row = (*texts, settings, *place, nokens, record.sitting, record.time)
+        done = connection.execute(
+            "INSERT OR IGNORE INTO taste_items (profile, id, prompt, negative, caption, settings, template, seed, "
+            "checkpoint, image, image_hash, thumbnail, nokens, sitting, time) "
+            f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}))",
+            (self._number, *(keepable(each) if isinstance(each, str) else each for each in row)),
+        )
+        if not done.rowcount:
+            return False
+        number = done.lastrowid
+        vectors = [(number, keepable(name), packed(vector)) for name, vector in item.vectors.items()]
+        connection.executemany("INSERT INTO taste_vectors VALUES (?, ?, ?)", vectors)
+        return True
+
+    def _judge(self, connection: sqlite3.Connection, key: str, opinion: Opinion) -> bool:
+        if isinstance(opinion, Duel):
+            first, second = self._item(opinion.first), self._item(opinion.second)
+            told: tuple[object, ...] = (first, second, None, opinion.outcome)
+        elif isinstance(opinion, Rating):
+            told = (self._item(opinion.item), None, opinion.value, None)
+        else:
+            raise TasteError("opinion", got=opinion, wanted="a Rating or a Duel")
+        category = self._category(connection, opinion.category)
+        done = connection.execute(
+            "INSERT OR IGNORE INTO taste_opinions "
+            "(key, profile, category, first, second, value, outcome, sitting, time) "
+            f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, coalesce(nullif(?, ''), {NOW}))",
+            (
+                keepable(key) or secrets.token_hex(8),
+                self._number,
+                category,
+                *told,
+                keepable(opinion.sitting),
+                keepable(opinion.time),
+            ),
+        )
+        return bool(done.rowcount)
+
+    def _item(self, which: str) -> int:
+        rows = self.database.rows(
+            "SELECT number FROM taste_items WHERE profile = ? AND id = ?", (self._number, keepable(which))
+        )
+        if not rows:
+            raise StoreError("opinion", got=which, wanted="the id of an item that is kept here")
+        number: int = rows[0]["number"]
+        return number
+
+    def _category(self, connection: sqlite3.Connection, name: str) -> int:
+        connection.execute(
+            "INSERT OR IGNORE INTO taste_categories (profile, name) VALUES (?, ?)", (self._number, _checked(name))
+        )
+        return self._known(name)
+
+    def _known(self, name: str) -> int:
+        rows = self.database.rows(
+            "SELECT number FROM taste_categories WHERE profile = ? AND name = ?", (self._number, keepable(name))
+        )
+        if not rows:
+            raise StoreError("category", got=name, wanted="one that is here")
+        number: int = rows[0]["number"]
+        return number
+
+    def _read(self, where: str, values: Sequence[object]) -> list[tuple[int, Record]]:
+        rows = self.database.rows(f"SELECT * FROM taste_items WHERE {where}", values)
+        vectors: dict[int, dict[str, bytes]] = {}
+        inner = f"SELECT number FROM taste_items WHERE {where}"
+        for row in self.database.rows(f"SELECT * FROM taste_vectors WHERE item IN ({inner})", values):
+            vectors.setdefault(row["item"], {})[row["encoder"]] = row["vector"]
+        return [(row["number"], Record.of_row(row, vectors.get(row["number"], {}))) for row in rows]
+
+
+def _checked(name: str) -> str:
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_CATEGORY or name != name.strip():
+        raise StoreError("category", got=name, wanted=f"a name of 1 to {MAX_CATEGORY} characters")
+    return keepable(name)
+
+
+def _opinion(row: sqlite3.Row) -> Opinion:
+    if row["outcome"] is None:
+        return Rating(row["one"], row["name"], row["value"], row["time"], row["sitting"])
+    winner = {1: row["one"], -1: row["other"], 0: None}[row["outcome"]]
+    return Duel(row["one"], row["other"], row["name"], winner, row["time"], row["sitting"])
