@@ -18,7 +18,6 @@ from bench.structure import structure
 from bench.taste import price
 from bench.unet import unet
 
-
 TABLES = [
     deviation,
     distance,
