@@ -44,7 +44,7 @@ class Eye:
 
 
 def evolved(seeds: Sequence[int] = SEEDS) -> Iterator[list[str]]:
-    """ "More yellow" from four other colours: 8 generations of 12, against the best of 96 children that nobody chose."""
+    """Bred for yellow from four other colours: 8 generations of 12, and the best of 96 children that nobody chose."""
     yield ["seed", "best parent", "96 crossed", "96 by slerp", "8 of 12", "gain over the better", "alive at the end"]
     ratios = []
     with tempfile.TemporaryDirectory() as data:

@@ -218,14 +218,15 @@ def _in_order(guess: Tensor, truth: Tensor, folds: Sequence[int]) -> float:
 def curve(judged: Sequence[Judged], seeds: int) -> Iterator[list[str]]:
     """Held-out pairs of real scores told apart after so many duels, by a simulated rater who has these scores."""
     yield ["set", "category", "duels", "asked", "at random", "ahead by", "told at 75 to 85 %, right"]
-    for each, category in ((each, name) for each in judged[:1] for name in sorted(each.values[0])):
-        runs = [_paired(each, category, seed) for seed in range(seeds)]
+    first = judged[0]
+    for category in sorted(first.values[0]):
+        runs = [_paired(first, category, seed) for seed in range(seeds)]
         for count in COUNTS:
             asked, drawn = ([run[way].right[count] for run in runs] for way in (0, 1))
             apart = [one - other for one, other in zip(asked, drawn, strict=True)]
             told = [won for run in runs for chance, won in run[0].told[count] if 0.75 <= chance <= 0.85]
             yield [
-                each.name, category, str(count), f"{fmean(asked):.3f}", f"{fmean(drawn):.3f}",
+                first.name, category, str(count), f"{fmean(asked):.3f}", f"{fmean(drawn):.3f}",
                 f"{fmean(apart):+.3f} ± {1.96 * stdev(apart) / math.sqrt(seeds):.3f}",
                 f"{fmean(told):.1%} of {len(told)}" if told else "",
             ]  # fmt: skip
@@ -258,10 +259,11 @@ def _paired(judged: Judged, category: str, seed: int) -> tuple[Run, Run]:
             if asking:
                 one, other = (int(item.id) for item in taste.next_duel(items, category, seed * 1000 + count))
             duels.append(Duel(str(one), str(other), category, str(one if wins(one, other) else other)))
-            if count in COUNTS or (asking and count % (2 if count < 20 else 5) == 0):
-                taste = Taste.fit(items, duels)
+            if asking or count in COUNTS:
+                taste = Taste.fit(items, duels, like=None if count in COUNTS else taste)
             if count in COUNTS:
-                mean = dict(zip(test, taste.score([judged.items[place] for place in test], category)[0].tolist()))
+                scores = taste.score([judged.items[place] for place in test], category)[0].tolist()
+                mean = dict(zip(test, scores, strict=True))
                 told = [(mean[a] - mean[b]) * (truth[a] - truth[b]) > 0 for a, b in pairs if truth[a] != truth[b]]
                 found.right[count] = fmean(told)
                 chances = [
@@ -277,11 +279,9 @@ SUBJECTS = ("fox", "owl", "castle", "robot", "girl", "ship", "forest", "city", "
 STYLES = ("oil painting", "photo", "watercolor", "anime", "pencil sketch", "3d render")
 EXTRAS = (
     "neon",
-    "foggy",
     "sunset",
     "intricate",
     "minimal",
-    "night",
     "snow",
     "golden",
     "dark",
@@ -293,8 +293,8 @@ PLANTED: dict[str, tuple[Callable[[Item], float], tuple[str, ...]]] = {
     "a word": (lambda item: float("neon" in item.prompt), ("neon",)),
     "a setting": (lambda item: float(item.settings["model"] == "sdxl"), ("model=sdxl", "model=sd15")),
     "a pair of words": (
-        lambda item: float("fox" in item.prompt and "neon" in item.prompt) * 2,
-        ("fox + neon", "fox", "neon"),
+        lambda item: float("foggy" in item.prompt and "night" in item.prompt),
+        ("foggy + night",),
     ),
 }
 
@@ -303,7 +303,8 @@ def prompts(count: int, seed: int) -> list[Item]:
     """Pictures as somebody may have asked for them."""
     draw, found = random.Random(seed), []
     for place in range(count):
-        words = [f"a {draw.choice(SUBJECTS)}", draw.choice(STYLES), *draw.sample(EXTRAS, draw.randint(1, 4))]
+        often = [word for word in ("foggy", "night") if draw.random() < 0.5]
+        words = [f"a {draw.choice(SUBJECTS)}", draw.choice(STYLES), *often, *draw.sample(EXTRAS, draw.randint(1, 4))]
         settings = {"model": draw.choice(("sd15", "sdxl")), "steps": draw.choice((10, 20, 40))}
         found.append(Item(f"i{place}", ", ".join(words), settings=settings))
     return found

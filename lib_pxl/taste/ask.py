@@ -52,17 +52,18 @@ def next_duel(taste: Asking, items: Sequence[Item], category: str, seed: int) ->
 def teaching(
     mean: Tensor, covariance: Tensor, duel: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor], tie: float
 ) -> Tensor:
-    """What each duel's answer is expected to tell of the goals, in nats, where all is taken as Gaussian."""
+    """By how much each duel's answer is expected to lessen the variance of the goals, where all is taken as Gaussian.
+
+    On simulated raters with real scores this asked better than the information of the answer itself (BALD) or of the
+    goals in nats: both are drawn to what is odd.
+    """
     apart = mean[duel[0]] - mean[duel[1]]
     first, second = (torch.exp(way - _weights(apart, tie)) for way in (apart / 2, -apart / 2))
     noise = 4 / (first + second - (first - second).square()).clamp(min=1e-6)
     between = covariance[duel[0]] - covariance[duel[1]]  # (duels, items)
     shared = between[:, goal[0]] - between[:, goal[1]]
     own = (between.gather(1, duel[0][:, None]) - between.gather(1, duel[1][:, None]))[:, 0]
-    goals = covariance[goal[0]] - covariance[goal[1]]
-    wide = (goals.gather(1, goal[0][:, None]) - goals.gather(1, goal[1][:, None]))[:, 0].clamp(min=1e-9)
-    alike = shared.square() / ((own.clamp(min=1e-9) + noise)[:, None] * wide)
-    return -torch.log1p(-alike.clamp(max=0.999)).mean(1) / 2
+    return shared.square().mean(1) / (own.clamp(min=1e-9) + noise)
 
 
 def _weights(apart: Tensor, tie: float) -> Tensor:

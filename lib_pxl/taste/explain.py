@@ -14,6 +14,7 @@ from lib_pxl.taste.opinion import OVERALL, Item
 from lib_pxl.taste.reading import read
 
 DOUBT = 0.01  # of calling anything sure that is not, among all that are named
+MORE = 1.1  # times as clear as one alone is what is said of two together
 _OF_TWO = ("phrase", "pair")
 
 
@@ -38,11 +39,17 @@ def explain(taste: Taste, item: Item, category: str = OVERALL, among: Sequence[I
 def lessons(taste: Taste, items: Sequence[Item], category: str = OVERALL, least: int = 1) -> list[Pull]:
     """What each part that at least so many of these items have adds where it is, the clearest first.
 
-    A word adds beside its absence; a setting or a length, which every item has, beside what the items have on average.
+    A word adds beside its absence; a setting or a length, which every item has, beside what the items have on average;
+    two together what both add and what they are as a pair, where that is clearer than either alone.
     """
     table = _Table(items, least)
     table.compare()
-    return _told(taste, table, category)
+    table.join()
+    found = _told(taste, table, category)
+    clear = {pull.label: abs(pull.mean) / pull.std for pull in found}
+    return [
+        pull for pull in found if all(clear[pull.label] > MORE * clear.get(each, 0.0) for each in _members(pull.label))
+    ]
 
 
 class _Table:
@@ -76,12 +83,27 @@ class _Table:
             self.value = torch.cat([self.value, -(self.value[rows] * share).repeat(len(parts))])
         self._merge()
 
+    def join(self) -> None:
+        """Give to two together what each of them has alone."""
+        place = {name: number for number, name in enumerate(self.names)}
+        pairs = [(place[name], place[each]) for name in self.names for each in _members(name) if each in place]
+        if pairs:
+            whole, member = torch.tensor(pairs).T.contiguous()
+            first, last = (torch.searchsorted(self.part, member, right=right) for right in (False, True))
+            counts = last - first
+            at = torch.arange(int(counts.sum())) + (first - counts.cumsum(0) + counts).repeat_interleave(counts)
+            self.part = torch.cat([self.part, whole.repeat_interleave(counts)])
+            self.key, self.kind, self.value = (
+                torch.cat([each, each[at]]) for each in (self.key, self.kind, self.value)
+            )
+            self._merge()
+
     def _merge(self) -> None:
         """Make one row of those that are one part's share of one feature."""
         both, which = torch.unique(torch.stack([self.part, self.key]), dim=1, return_inverse=True)
         self.value = torch.zeros(both.shape[1]).index_add_(0, which, self.value)
         self.kind = torch.zeros(both.shape[1], dtype=torch.uint8).index_put_((which,), self.kind)
-        self.part, self.key = both[0], both[1].contiguous()
+        self.part, self.key = both[0].contiguous(), both[1].contiguous()
 
 
 def _told(taste: Taste, table: _Table, category: str) -> list[Pull]:
@@ -103,7 +125,15 @@ def _told(taste: Taste, table: _Table, category: str) -> list[Pull]:
 
 def _setting(label: str) -> str:
     """Which settings, or which length, a part is a value of."""
-    return ", ".join(each.partition("=")[0] for each in label.split(", ")) if "=" in label else ""
+    if "=" not in label or label.startswith("<"):
+        return ""
+    return ", ".join(each.partition("=")[0] for each in label.split(", "))
+
+
+def _members(label: str) -> list[str]:
+    """The two that a pair of words or of settings is made of."""
+    members = label.split(", " if _setting(label) else " + ")
+    return members if len(members) == 2 else []
 
 
 def _labels(items: Sequence[Item], given: Features) -> list[str]:
