@@ -60,10 +60,10 @@ def evolve(
     seed: int = 1,
     method: str = "slerp",
     angle: float = 20.0,
-    near: float = 0.5,
     table: Tables | None = None,
     stop: Callable[[], bool] = lambda: False,
     known: Sequence[Noken] = (),
+    near: float = 0.5,
 ) -> Iterator[Generation]:
     """As many survive each time as there are parents; `known` are others, from which novelty is measured as well.
 
@@ -106,8 +106,8 @@ def bear(
     method: str = "slerp",
     mix: float | None = None,
     angle: float = 0.0,
-    near: float = 0.0,
     table: Tables | None = None,
+    near: float = 0.0,
 ) -> list[Noken]:
     """A litter, each of it turned aside by the angle afterwards; its lineage is that of the breeding.
 
