@@ -139,14 +139,14 @@
         return given.hash;
     }
 
-    /** New ones come to the front, chosen. */
+    /** New ones come to the front, chosen; the newest first, as when they are fetched anew. */
     function welcome(cards) {
         const hashes = cards.map(put);
         const fresh = hashes.filter((hash) => !pool.order.includes(hash));
         pool.edits += 1;
         pool.fetched += fresh.length;
         pool.total += fresh.length;
-        pool.order = [...hashes, ...pool.order.filter((hash) => !hashes.includes(hash))];
+        pool.order = [...[...hashes].reverse(), ...pool.order.filter((hash) => !hashes.includes(hash))];
         choose(hashes);
         view.grid.toStart();
     }
@@ -316,13 +316,15 @@
         field.select();
     }
 
-    /** A card is dragged with all that are chosen beside it; let go over another one, they are bred. */
+    /** A card is dragged with all that are chosen beside it; let go over another one, they are bred.
+
+       Let go over one of the chosen, it is these two alone: a new litter is chosen whole. */
     function takeCards(node, hash) {
         const isOurs = (event) => event.dataTransfer.types.includes(DRAGGED);
         node.ondragstart = (event) => {
             const hashes = chosen.has(hash) ? [...chosen] : [hash];
             event.dataTransfer.effectAllowed = "copy";
-            event.dataTransfer.setData(DRAGGED, JSON.stringify(hashes));
+            event.dataTransfer.setData(DRAGGED, JSON.stringify({ held: hash, along: hashes }));
             event.dataTransfer.setData("text/plain", hashes.map((each) => `<noken:${wordOf(card(each))}>`).join(" "));
         };
         node.ondragover = (event) => {
@@ -337,8 +339,9 @@
             event.preventDefault();
             event.stopPropagation();
             node.classList.remove("pxl-over");
-            const parents = [...new Set([...JSON.parse(event.dataTransfer.getData(DRAGGED)), hash])];
-            if (parents.length > 1) breed(parents);
+            const { held, along } = JSON.parse(event.dataTransfer.getData(DRAGGED));
+            const parents = along.includes(hash) ? [held, hash] : [...along, hash];
+            if (held !== hash) breed(parents);
         };
     }
 
@@ -524,7 +527,7 @@
 
     function showTab(tab) {
         const tabs = [...kit.page().querySelectorAll("#tabs > .tab-nav button, #tabs [role=tab]")];
-        tabs.find((each) => each.textContent.trim() === tab)?.click();
+        tabs.find((each) => each.textContent.trim().toLowerCase() === tab)?.click();  // Forge writes Txt2img
     }
 
     const send = (hashes, tab) => run(async () => {
@@ -983,7 +986,9 @@
             text.textContent = `${DOING[kind] ?? "Working"} ${done} of ${total}${soon}`;
             bar.max = Math.max(total, 1);
             bar.value = done;
+            const held = node.contains(document.activeElement);
             node.hidden = !running;
+            if (held && !running) focusCard();
         }
 
         /** Takes over what was made or drawn since the last look. */

@@ -188,6 +188,26 @@ def test_all_that_are_chosen_are_dragged_together(tab: Tab) -> None:
     assert asked["parents"] == [tab.hash("fox"), tab.hash("owl"), tab.hash("moss")]
 
 
+def test_of_a_new_litter_which_is_chosen_whole_a_card_let_go_over_another_breeds_these_two(tab: Tab) -> None:
+    tab.choose("fox", "owl", "moss")
+    tab.card("owl").drag_to(tab.card("fox"))
+    expect(tab.cards).to_have_count(8)
+    [asked] = tab.pool.bodies("POST nokens/breed")
+    assert asked["parents"] == [tab.hash("owl"), tab.hash("fox")]
+
+
+def test_a_litter_stands_as_it_will_when_the_page_is_opened_again(tab: Tab) -> None:
+    tab.root.get_by_role("radio", name="Words").check()
+    tab.root.get_by_label("What it is made of").fill("red, blue, star")
+    tab.button("Make").click()
+    expect(tab.cards).to_have_count(7)
+    before = tab.shown()
+    assert before[:3] == ["star", "blue", "red"]
+    tab.page.reload()
+    expect(tab.cards).to_have_count(7)
+    assert tab.shown() == before
+
+
 def test_a_card_let_go_over_itself_does_nothing(tab: Tab) -> None:
     tab.card("fox").drag_to(tab.card("fox"), target_position={"x": 40, "y": 90})
     tab.card("owl").drag_to(tab.card("fox"))
@@ -458,6 +478,8 @@ def test_details_tell_where_it_comes_from_and_what_it_is_near(tab: Tab) -> None:
     tab.choose("foxowl")
     expect(tab.details).to_contain_text("Slerp of fox 70 % and owl 30 %, seed 9")
     expect(tab.details).to_contain_text("SD1 · 2 tokens · generation 1")
+    box = tab.details.locator(".pxl-face").bounding_box()
+    assert box and box["width"] == box["height"]
     expect(tab.details.locator(".pxl-vector")).to_have_count(2)
     tab.details.get_by_role("button", name=re.compile("^ember")).first.click()
     towards = tab.details.get_by_label("Mutate towards a word")
@@ -473,7 +495,9 @@ def test_details_tell_where_it_comes_from_and_what_it_is_near(tab: Tab) -> None:
     expect(tab.details).to_contain_text("Load a model of its family, SDXL, to see them.")
 
 
-def test_a_mention_goes_into_the_host_s_prompt(tab: Tab) -> None:
+@pytest.mark.parametrize("title", ["txt2img", "Txt2img"])
+def test_a_mention_goes_into_the_host_s_prompt(tab: Tab, title: str) -> None:
+    tab.page.get_by_role("tab").evaluate("(tab, title) => { tab.textContent = title; }", title)
     tab.page.evaluate("""() => document.querySelector('#txt2img_prompt').addEventListener('input', () => {
         window.inputs = (window.inputs ?? 0) + 1;
     })""")
