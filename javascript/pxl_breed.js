@@ -56,7 +56,7 @@
     }
 
     function complain(problem, again) {
-        view.error.replaceChildren(el("span", {}, problem.message), ...(again ? [button("Try again", again)] : []));
+        view.error.replaceChildren(problem.message, ...(again ? [button("Try again", again)] : []));
     }
 
     let busy = 0;
@@ -141,8 +141,9 @@
 
     /** New ones come to the front, chosen; the newest first, as when they are fetched anew. */
     function welcome(cards) {
+        const wasHere = ({ hash }) => pool.order.includes(hash) && !card(hash).deleted;
+        const fresh = cards.filter((each) => !wasHere(each));
         const hashes = cards.map(put);
-        const fresh = hashes.filter((hash) => !pool.order.includes(hash));
         pool.edits += 1;
         pool.fetched += fresh.length;
         pool.total += fresh.length;
@@ -536,7 +537,8 @@
         const mention = await mentionOf(hashes);
         const before = area.value.trimEnd();
         kit.writeInto(area, before ? `${before} ${mention}` : mention);
-        say(`${mention} is in the prompt of ${tab}. `, button(`Go to ${tab}`, () => showTab(tab)));
+        const needs = hashes.some((hash) => isMisfit(card(hash))) ? ` It needs a model of ${familyOf(card(hashes[0]))}.` : "";
+        say(`${mention} is in the prompt of ${tab}.${needs} `, button(`Go to ${tab}`, () => showTab(tab)));
     });
 
     const copyMention = (hashes) => run(async () => {
@@ -975,6 +977,7 @@
         const text = el("span");
         const bar = el("progress", { max: 1, value: 0, "aria-label": "Progress" });
         const stop = button("Stop", () => run(async () => {
+            focusCard();  // nothing that is disabled holds it
             stop.disabled = true;
             await askJSON(at, "nokens/work", "DELETE");
         }));
@@ -983,12 +986,10 @@
 
         function tell({ kind, done, total, left, running }) {
             const soon = left === null || left === undefined ? "" : ` · ${Math.ceil(left)} s left`;
-            text.textContent = `${DOING[kind] ?? "Working"} ${done} of ${total}${soon}`;
+            text.textContent = total ? `${DOING[kind] ?? "Working"} ${done} of ${total}${soon}` : "Beginning…";
             bar.max = Math.max(total, 1);
             bar.value = done;
-            const held = node.contains(document.activeElement);
             node.hidden = !running;
-            if (held && !running) focusCard();
         }
 
         /** Takes over what was made or drawn since the last look. */
@@ -1012,7 +1013,10 @@
                 [taken, before] = [work.nokens.length, work.id];
                 if (news.length) await takeNews(news);
                 if (!work.running) {
-                    if (work.error) throw new Error(work.error);
+                    if (work.error) {
+                        await refresh();  // another checkpoint, perhaps
+                        throw new Error(work.error);
+                    }
                     say(`${DOING[work.kind] ?? "Working"} ended: ${work.done} of ${work.total}.`);
                     return;
                 }
@@ -1040,6 +1044,7 @@
 
     const begin = (route, asked) => run(async () => {
         await askJSON(at, route, "POST", asked);
+        say("");
         view.work.watch(true);
     });
 
