@@ -77,7 +77,7 @@ class Speech:
 
         def word(body: str, before: str) -> str:
             with attempt():
-                return self._room(before, self._word(body))
+                return self._word(body, before)
             return ""
 
         return [[replaced(text, word) for text in texts] for texts in prompts]
@@ -103,25 +103,24 @@ class Speech:
             if widths.items() <= noken.widths.items():
                 self.host.embed(name, {letter: noken.vectors[letter] for letter in widths})
 
-    def _word(self, body: str) -> str:
+    def _word(self, body: str, before: str) -> str:
         mention = Mention.parse(body)
         first = self._noken(mention.name)
         if not mention.other:
-            return self.lend(first)
+            return self._read(self.lend(first), before)
         curve = Curve.parse(mention.curve or EVENLY, f"curve of <noken:{body[:80]}>")
         morph = Morph(first, self._noken(mention.other), curve)
         if len(curve.keys) == 1:
-            return self.lend(morph.at(0))
+            return self._read(self.lend(morph.at(0)), before)
+        self._longest[morph.word] = self._read(self.lend(morph.longest), before)
         self.morphs[morph.word] = morph
-        self._longest[morph.word] = self.lend(morph.longest)
         return self.lend(morph.at(0), morph.word)
 
-    def _room(self, before: str, name: str) -> str:
+    def _read(self, name: str, before: str) -> str:
         """The word, once it is clear that the host reads it behind this text, with each morph at its longest."""
-        text = f"{before} {name}"
         for morph, longest in self._longest.items():
-            text = text.replace(morph, longest)
-        self.host.check_room(text)
+            before = before.replace(morph, longest)
+        self.host.check_room(f"{before} {name}")
         return name
 
     def _noken(self, name: str) -> Noken:
