@@ -94,6 +94,9 @@ class Host(Protocol):
     def forget(self) -> None:
         """Take back every word that `embed` made."""
 
+    def check_room(self, prompt: str) -> None:
+        """A NokenError where a word that `embed` made stands beyond what the encoders read of a prompt."""
+
     def draw(
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
     ) -> Image.Image:

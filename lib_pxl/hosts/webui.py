@@ -135,6 +135,9 @@ class WebuiHost:
         names = [single] if len(tables) == 1 else [t.textual_inversion_key.removeprefix("clip_") for t in tables]
         return {name: table.wrapped.weight for name, table in zip(names, tables)}  # noqa: B905
 
+    def check_room(self, prompt: str) -> None:
+        """Prompts of any length are read, in parts."""
+
     def draw(
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
     ) -> Image.Image:
