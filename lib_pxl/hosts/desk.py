@@ -18,7 +18,7 @@ from lib_pxl.noken.pool import Pool
 from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
-from lib_pxl.store.thumbnails import Thumbnails
+from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
 
@@ -68,7 +68,7 @@ class Desk:
     @cached_property
     def thumbnails(self) -> Thumbnails:
         """Of every picture that was recorded."""
-        return Thumbnails(self.data / "thumbnails" / "taste")
+        return Thumbnails(self.data / THUMBNAILS)
 
     def opinions(self, profile: str = "me") -> Opinions:
         """What one person has made, and thinks of it."""

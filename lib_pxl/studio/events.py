@@ -13,10 +13,10 @@ import gradio as gr
 
 from lib_pxl.errors import PxlError, StoreError
 from lib_pxl.hosts.diffusers import Made
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.job import OFF, Job
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import KEY
+from lib_pxl.store.infotext import Infotext
 from lib_pxl.store.pictures import open_still
 from lib_pxl.studio import live, output
 from lib_pxl.studio.page import Form
