@@ -50,6 +50,11 @@ class Opinions:
         (row,) = database.rows("SELECT number FROM taste_profiles WHERE name = ?", (self.profile,))
         self._number: int = row["number"]
 
+    @property
+    def number(self) -> int:
+        """By which the database knows the person."""
+        return self._number
+
     def profiles(self) -> list[str]:
         """All who have opinions here."""
         return [row["name"] for row in self.database.rows("SELECT name FROM taste_profiles ORDER BY number")]
