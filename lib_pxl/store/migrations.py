@@ -104,4 +104,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX taste_opinions_by_category ON taste_opinions (category);
         """,
     ),
+    (
+        "taste images",
+        """
+        CREATE INDEX taste_items_by_image ON taste_items (profile, image);
+        CREATE INDEX taste_items_by_content ON taste_items (profile, image_hash);
+        """,
+    ),
 )
