@@ -79,6 +79,10 @@ class Host(Protocol):
     def credentials(self) -> Mapping[str, str] | None:
         """The users and passwords of the host's own API; empty where it asks for none, None where it is off."""
 
+    @property
+    def wildcards(self) -> Sequence[Path]:
+        """The folders of wildcards that templates may name."""
+
     def vae(self) -> Vae:
         """The VAE in use now."""
 

@@ -36,6 +36,7 @@ from lib_pxl.hosts.watch import OnStep, Watch, encoded
 from lib_pxl.hosts.word import Words
 from lib_pxl.noken.genome import Noken
 from lib_pxl.store.folders import data_folder
+from lib_pxl.taste.template import wildcard_folders
 
 Size = tuple[int, int]
 _TASKS = {"txt2img": "Pipeline", "img2img": "Img2ImgPipeline", "inpaint": "InpaintPipeline"}
@@ -81,6 +82,11 @@ class DiffusersHost:
         self._annotators = annotators or {}
         self._words = Words()
         self._busy = threading.Lock()
+
+    @property
+    def wildcards(self) -> Sequence[Path]:
+        """Those in the data folder."""
+        return wildcard_folders(self.data)
 
     def vae(self) -> Vae:
         """The pipeline's VAE, named by the first and last weights of its encoder."""

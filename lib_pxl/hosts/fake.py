@@ -28,6 +28,7 @@ from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import assemble
 from lib_pxl.hosts.run import Run
 from lib_pxl.noken.genome import Noken
+from lib_pxl.taste.template import wildcard_folders
 
 FACTOR, WIDTH = 8, 8
 SPOKEN = [
@@ -77,6 +78,11 @@ class FakeHost:
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.data)
+
+    @property
+    def wildcards(self) -> Sequence[Path]:
+        """Those in the data folder."""
+        return wildcard_folders(self.data)
 
     def vae(self) -> Vae:
         """A linear VAE: each latent is the mean of its pixels, in four mixtures."""

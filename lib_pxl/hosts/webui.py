@@ -47,6 +47,7 @@ from lib_pxl.hosts.hook import Hooks, sigma_of
 from lib_pxl.hosts.recorder import Heard, encoder_name, pooled
 from lib_pxl.hosts.run import KEY
 from lib_pxl.noken.genome import Noken
+from lib_pxl.taste.template import wildcard_folders
 
 FOLDERS = "pxl_map_folders"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
@@ -84,6 +85,11 @@ class WebuiHost:
         if not (shared.cmd_opts.api or shared.cmd_opts.nowebui):
             return None
         return dict(pair.split(":", 1) for pair in (shared.cmd_opts.api_auth or "").split(",") if ":" in pair)
+
+    @property
+    def wildcards(self) -> Sequence[Path]:
+        """pxl's own, the host's and its extensions'."""
+        return wildcard_folders(self.data, Path(paths.data_path))
 
     def vae(self) -> Vae:
         """The VAE of the loaded checkpoint."""

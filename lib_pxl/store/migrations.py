@@ -116,4 +116,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        "taste images",
+        """
+        CREATE INDEX taste_items_by_image ON taste_items (profile, image);
+        CREATE INDEX taste_items_by_content ON taste_items (profile, image_hash);
+        """,
+    ),
 )
