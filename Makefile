@@ -82,7 +82,7 @@ UV := $(VENV)/uv/bin/uv pip compile -q --universal --python-version 3.10 --fork-
 # What CUDA needs is left to torch's own metadata, which asks for it where the wheel was built with it.
 lock: | $(BIN)/pip ## solve the locked versions anew; UVFLAGS=--upgrade takes the newest
 	$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade --target $(VENV)/uv uv
-	$(UV) --extra studio --extra commons --extra dev pyproject.toml -o requirements/test.txt
+	$(UV) --extra studio --extra share --extra commons --extra dev pyproject.toml -o requirements/test.txt
 	$(UV) --extra studio -c requirements/test.txt pyproject.toml -o requirements/studio.txt
 	for leg in $(LEGS); do $(UV) requirements/$$leg.in -o requirements/$$leg.txt || exit 1; done
 	sed -i -E '/^(nvidia|cuda|triton)/d' requirements/test.txt requirements/studio.txt
