@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "ui": CORE,
     "web": GROUND,
     "breed": GROUND | {"store", "noken", "hosts", "web"},
-    "rest": GROUND | {"store", "control", "hosts", "film", "breed", "web"},
+    "rest": GROUND | {"store", "control", "taste", "hosts", "film", "breed", "web"},
     "studio": CORE | {"hosts", "ui", "rest", "film", "small", "world"},
     "doctor": CORE | {"hosts"},
     "__main__": CORE | {"commons", "hosts", "ui", "rest", "film", "small", "studio", "doctor"},
