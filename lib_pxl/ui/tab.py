@@ -9,7 +9,7 @@ import gradio as gr
 
 LATER = {
     "Taste": "**Ranking is not here yet.** This is where your pictures will be rated and set against each other, and "
-    "where a model of your own taste will be trained. Nothing is recorded until then.",
+    "where a model of your own taste will be trained. What the Record switch of the panel keeps until then is yours.",
     "Share": "**Sharing is not here yet, and nothing leaves this machine.** When it comes it is off until you say yes, "
     "it shows the exact bytes first, and taking it back is as easy as giving it.",
 }
