@@ -120,6 +120,12 @@
         area.dispatchEvent(new Event("input", { bubbles: true }));
     }
 
+    /** Goes to another tab of the host's. */
+    function showTab(tab) {
+        const tabs = [...page().querySelectorAll("#tabs > .tab-nav button, #tabs [role=tab]")];
+        tabs.find((each) => each.textContent.trim().toLowerCase() === tab)?.click();  // Forge writes Txt2img
+    }
+
     // ---- Curve: the grammar of lib_pxl/control/curve.py ------------------------------------------------------------
 
     const EASES = {
@@ -1365,7 +1371,7 @@
         /** What the other files of this folder share; `panel` is there an object with a tab and a key. */
         kit: {
             page, el, svg, icon, tool, button, sentence, undoBar, copyText, writeInto, short, ask, askJSON, carriesPicture,
-            pictureIn, checkPicture, drawFields, whenSeen,
+            pictureIn, checkPicture, drawFields, whenSeen, showTab,
             /** Calls a function now, and whenever the page has changed. */
             onScan(look) {
                 scans.push(look);
