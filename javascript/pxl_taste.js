@@ -299,7 +299,7 @@
         prompts.onchange = () => { remember("prompts", prompts.checked); show(); };
         const stage = el("div.pxl-stage", {}, question, ring,
             el("div.pxl-answers", {}, tie, skip, undo),
-            el("div.pxl-line.pxl-duel-foot", {}, count, el("label.pxl-switch-label", {}, prompts, el("span", {}, "Prompts")), finish));
+            el("div.pxl-line.pxl-duel-foot", {}, count, el("label.pxl-switch-label", {}, prompts, el("span", {}, "Show prompts")), finish));
         const calm = el("div.pxl-calm", { tabIndex: -1, hidden: true });
         const node = el("section.pxl-duels", { "aria-label": "Duels" }, stage, calm);
         const queue = [];  // pairs whose pictures are here
@@ -739,7 +739,7 @@
 
     /** Held-out accuracy over opinions, with its interval, beside what is possible and what is no art. */
     function drawPlot() {
-        const node = el("div.pxl-curve");
+        const node = el("div.pxl-growth");
         let told = null;
 
         function paint() {
@@ -754,13 +754,13 @@
             const point = (n, share) => `${x(n).toFixed(1)} ${y(share).toFixed(1)}`;
             const band = [...points.map((p) => point(p.opinions, p.high)), ...[...points].reverse().map((p) => point(p.opinions, p.low))];
             const text = (attributes, words) => {
-                const made = svg("text", { class: "pxl-curve-text", ...attributes });
+                const made = svg("text", { class: "pxl-growth-text", ...attributes });
                 made.textContent = words;
                 return made;
             };
-            const across = (share, kind) => svg("line", { class: `pxl-curve-${kind}`, x1: PLOT.left, x2: width - PLOT.right, y1: y(share), y2: y(share) });
+            const across = (share, kind) => svg("line", { class: `pxl-growth-${kind}`, x1: PLOT.left, x2: width - PLOT.right, y1: y(share), y2: y(share) });
             const level = ({ value, of }, kind, words) => (of ? [across(value, kind),
-                text({ class: `pxl-curve-text pxl-curve-of-${kind}`, x: PLOT.left + 6, y: y(value) - 5 }, words)] : []);
+                text({ class: `pxl-growth-text pxl-growth-of-${kind}`, x: PLOT.left + 6, y: y(value) - 5 }, words)] : []);
             const grid = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1].flatMap((share) => [across(share, "grid"),
                 text({ x: PLOT.left - 8, y: y(share) + 4, "text-anchor": "end" }, percent(share))]);
             const ticks = points.filter((p, i) => i === points.length - 1 || x(most) - x(p.opinions) > 60)
@@ -768,14 +768,14 @@
             const dots = points.map((p) => {
                 const title = svg("title");
                 title.textContent = `${percent(p.value)} (${percent(p.low)} to ${percent(p.high)}) with ${p.opinions} opinions`;
-                return svg("circle", { class: "pxl-curve-dot", cx: x(p.opinions), cy: y(p.value), r: 4 }, title);
+                return svg("circle", { class: "pxl-growth-dot", cx: x(p.opinions), cy: y(p.value), r: 4 }, title);
             });
             const last = points.at(-1);
             const words = last ? `Held-out accuracy over opinions: ${percent(last.value)} with ${last.opinions}` : "Held-out accuracy";
             node.replaceChildren(svg("svg", { width, height: PLOT.height, viewBox: `0 0 ${width} ${PLOT.height}`, role: "img", "aria-label": words },
-                ...grid, svg("path", { class: "pxl-curve-band", d: points.length ? `M${band.join("L")}Z` : "" }),
+                ...grid, svg("path", { class: "pxl-growth-band", d: points.length ? `M${band.join("L")}Z` : "" }),
                 ...level(told.base, "base", "always the same answer"), ...level(told.same, "same", "you, asked again"),
-                svg("path", { class: "pxl-curve-line", d: points.length ? `M${points.map((p) => point(p.opinions, p.value)).join("L")}` : "" }), ...dots, ...ticks));
+                svg("path", { class: "pxl-growth-line", d: points.length ? `M${points.map((p) => point(p.opinions, p.value)).join("L")}` : "" }), ...dots, ...ticks));
         }
         new ResizeObserver(paint).observe(node);
         return { node, show(taste) { told = taste; paint(); } };
@@ -982,7 +982,7 @@
                 return made;
             });
             return el("div.pxl-proposal", { role: "listitem" }, el("p", {}, prompt),
-                el("div.pxl-line", {}, el("span.pxl-proposal-score", {}, `${signed(mean)} ± ${std.toFixed(2)}`), ...reasons),
+                el("div.pxl-line", {}, el("span.pxl-proposal-score", {}, `${signed(mean)} ± ${std.toFixed(2)}`), ...(reasons.length ? reasons : [el("small", {}, "a guess: little is known of its words yet")])),
                 el("div.pxl-line", {}, button("Send to txt2img", () => send(prompt)), button("Copy", () => run(async () => { await kit.copyText(prompt); say("Copied."); })),
                     button("Take apart", () => take(prompt))));
         }
