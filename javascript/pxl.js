@@ -1082,12 +1082,15 @@
         panel.text = text;
         try {
             const data = text.trim() ? JSON.parse(text) : {};
+            // A picture says nothing of whether it was recorded: pasting one leaves this person's own switch alone.
+            const kept = panel.job.record && !("record" in data) ? { record: true } : {};
             // Switches alone wipe no work.
             const partial = isObject(data.control) && !("layers" in data.control);
             const { control } = panel.job;
-            panel.job = parseJob(partial ? { ...panel.job, ...data, control: { ...control, ...data.control } } : data);
+            panel.job = parseJob(partial ? { ...panel.job, ...data, control: { ...control, ...data.control } }
+                : { ...kept, ...data });
             say(panel, "");
-            if (partial) write(panel);
+            if (partial || kept.record) write(panel);
         } catch {
             say(panel, "What was pasted is no pxl job, so the panel was left as it was.");
             write(panel);

@@ -14,11 +14,12 @@ from lib_pxl.errors import StoreError, Words
 from lib_pxl.hosts.annotation import Annotations
 from lib_pxl.hosts.formed import Formed
 from lib_pxl.hosts.latents import Latents
+from lib_pxl.hosts.recorder import Recorder, recorder
 from lib_pxl.noken.pool import Pool
 from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
-from lib_pxl.store.thumbnails import Thumbnails
+from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
 
@@ -68,7 +69,12 @@ class Desk:
     @cached_property
     def thumbnails(self) -> Thumbnails:
         """Of every picture that was recorded."""
-        return Thumbnails(self.data / "thumbnails" / "taste")
+        return Thumbnails(self.data / THUMBNAILS)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """What writes down finished pictures."""
+        return recorder(self.data)
 
     def opinions(self, profile: str = "me") -> Opinions:
         """What one person has made, and thinks of it."""

@@ -28,6 +28,7 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import Control
+from lib_pxl.hosts.recorder import Finished, Heard, encoder_name
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 from lib_pxl.hosts.sampler import Levels, scheduler_class, watched
@@ -55,6 +56,7 @@ class Made:
     feed: Feed | None = None
     animation: Path | None = None
     trouble: str | None = None  # why there is none
+    heard: Sequence[Heard] | None = None  # of each picture, where they are to be recorded
 
 
 class DiffusersHost:
@@ -236,7 +238,25 @@ class DiffusersHost:
         if run.text and run.problem is None:
             told = {KEY: run.text}
         texts = [request.infotext(seed, self.model, told) for seed in seeds]
-        return Made(pictures, texts, seeds, latents, run.problem, stop.is_set(), run.control, run.feed)
+        heard = self._heard(sittings) if run.album is not None and not stop.is_set() else None
+        return Made(pictures, texts, seeds, latents, run.problem, stop.is_set(), run.control, run.feed, heard=heard)
+
+    def record(self, made: Made, paths: Sequence[Path | None]) -> str | None:
+        """Hand the pictures to the recorder, where their job asked for it; says what went wrong, now or before."""
+        for picture, text, path, heard in zip(made.pictures, made.infotexts, paths, made.heard or ()):  # noqa: B905
+            try:
+                self.desk.recorder.put(Finished(text, None if path else picture, path, heard))
+            except HostError as problem:
+                return str(problem)
+        return self.desk.recorder.trouble() if made.heard is not None else None
+
+    def _heard(self, sittings: Sequence[Sitting]) -> list[Heard]:
+        letter, (_, _, encoder) = list(self._encoders().items())[-1]
+        table = encoder.get_input_embeddings().weight
+        if table.is_meta or not all(len(sitting.heard) == len(sitting.pictures) for sitting in sittings):
+            return [{} for sitting in sittings for _ in sitting.pictures]
+        name = encoder_name(letter, table)
+        return [{name: each} for sitting in sittings for each in sitting.heard]
 
     def _said(self, request: Request, run: Run) -> Request:
         """The request with words of ours in place of the nokens that its prompts name."""
@@ -324,6 +344,7 @@ class Sitting:
         self.starts = batch.frames or ([] if request.image is None else [request.image] * request.batch)
         self.latents = torch.zeros(0)
         self.pictures: list[Image.Image] = []
+        self.heard: list[Tensor] = []
         # One for each picture, on the CPU, so that neither the batch nor the device changes a picture.
         self.generators = [torch.Generator("cpu").manual_seed(seed) for seed in request.seeds]
 
@@ -388,6 +409,7 @@ class Sitting:
             callback_on_step_end_tensor_inputs=watch.tensors(pipe),
         )  # fmt: skip
         self.latents = watch.latents
+        self.heard = self.heard or watch.heard  # the first pass's
         if not self.latents.isfinite().all():
             raise HostError("picture", got="numbers that are not finite", wanted="a model whose weights are whole")
         return list(result.images)

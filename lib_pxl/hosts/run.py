@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lib_pxl.control import Canvas, Plan, Program
 from lib_pxl.errors import ImageError, PxlError, Words
+from lib_pxl.hosts.album import Album
 from lib_pxl.hosts.base import Guest, Host, Pass
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.feed import Feed
@@ -70,6 +71,8 @@ class Run:
         self.left_out = False  # animations were asked for, of a job that makes parts for a script
         self.made: list[Any] = []  # its pictures, where they are to become an animation
         self.trace: Trace | None = None
+        self.album: Album | None = None  # its pictures, where they are to be recorded
+        self.unrecorded: str | None = None  # why one of them is not
         self._mask: Tensor | None = None
         self._job = Job()
 
@@ -88,6 +91,7 @@ class Run:
         with self.stepping_aside():
             self._job = job = change(Job.parse(given)) if change else Job.awake(given)
             self.nokens = job.nokens
+            self.album = Album(self.desk.recorder) if job.record else None
             control = job.control if redraws and not brought else replace(job.control, input=None, whole=True)
             if brought:
                 self.left_out = control.enabled and bool(job.control.input or control.animation)
@@ -111,7 +115,7 @@ class Run:
         if not named and not self.control.makes:
             return ""
         nokens = self.speech.told if self.speech else replace(self.nokens, hashes={}, vectors=())
-        return replace(self._job, control=self.control, nokens=nokens).untraced().told()
+        return replace(self._job, control=self.control, nokens=nokens, record=False).untraced().told()
 
     def revised(self, prompts: Mapping[str, list[str]], main: Collection[str]) -> Mapping[str, list[str]]:
         """The prompts as the axes of a grid have them."""
@@ -253,6 +257,18 @@ class Run:
         except Exception as problem:
             log.exception("pxl stepped aside")
             self._give_up(f"pxl failed: got {type(problem).__name__}: {problem}, wanted a picture with pxl")
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """What goes wrong as a picture is recorded concerns neither the picture nor what pxl makes of it."""
+        try:
+            yield
+        except PxlError as problem:
+            self.unrecorded = str(problem)
+        except Exception as problem:
+            log.exception("pxl could not record a picture")
+            got = f"got {type(problem).__name__}: {problem}"[:400]
+            self.unrecorded = f"recording: {got}, wanted all that is known of a picture"
 
     def _give_up(self, sentence: str) -> None:
         self.problem = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(sentence.split()))[:500]

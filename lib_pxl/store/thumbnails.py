@@ -11,6 +11,7 @@ from lib_pxl.errors import StoreError, Words
 from lib_pxl.store.folders import whole_file
 from lib_pxl.store.pictures import on_white
 
+THUMBNAILS = Path("thumbnails", "taste")  # in the data folder
 SIDE = 256  # pixels of the longer side
 QUALITY = 82
 _NAME = re.compile(r"([0-9a-f]{2})[0-9a-f]{30}\.webp")

@@ -16,7 +16,7 @@ from lib_pxl.control.source import SOURCES
 from lib_pxl.knobs import Choice, Knob
 from lib_pxl.ui.compat import on_page
 
-BUILT = {"control": True, "nokens": True, "record": False}
+BUILT = {"control": True, "nokens": True, "record": True}
 DRAWN = ("source", "mask", "mode", "map", "strength", "gate", "motion", "fit", "hires")
 
 # What belongs to the whole job, and the tab in which it counts; None is both.

@@ -21,11 +21,11 @@ from PIL import Image, PngImagePlugin
 
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.fake import SPOKEN, FakeHost
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.noken import Noken, breed
 from lib_pxl.noken.carry import halved, pack
 from lib_pxl.noken.evolution import bear
 from lib_pxl.rest import router
+from lib_pxl.store.infotext import Infotext
 from tests.noken.people import noken
 
 BASE = "/pxl/v1/nokens"

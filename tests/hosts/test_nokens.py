@@ -16,10 +16,10 @@ from torch import Tensor
 
 from lib_pxl.hosts.base import Guest
 from lib_pxl.hosts.diffusers import DiffusersHost, Made
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import ERROR_KEY, KEY
 from lib_pxl.noken import Noken, breed
+from lib_pxl.store.infotext import Infotext
 from tests.noken.people import noken
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cast")  # an untrained model's pixels

@@ -14,7 +14,6 @@ from torch import Tensor
 from lib_pxl.errors import NokenError
 from lib_pxl.hosts.carried import carried
 from lib_pxl.hosts.fake import SAMPLERS, FakeHost, Picture
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.job import Job, Nokens
 from lib_pxl.hosts.morph import MorphGuest
 from lib_pxl.hosts.run import ERROR_KEY, KEY
@@ -22,6 +21,7 @@ from lib_pxl.hosts.speech import revised
 from lib_pxl.noken import Noken, breed
 from lib_pxl.noken.carry import halved
 from lib_pxl.noken.mention import word
+from lib_pxl.store.infotext import Infotext
 from tests.control.stage import layer
 from tests.control.test_apply import READ_BACK, Watch
 from tests.noken.people import noken

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.small import NAME
+from lib_pxl.store.infotext import Infotext
 from lib_pxl.studio.output import infotext_of
 from lib_pxl.world import see
 from tests.browser import Console

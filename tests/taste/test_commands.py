@@ -102,7 +102,7 @@ def test_what_is_wrong_is_one_sentence(table: str, tmp_path: Path, capsys: pytes
         ["taste", "propose", taste, "a", "--n", "-1"],
         ["taste", "explain", taste, "a", "--set", "model"],
         ["taste", "explain", table, "a"],
-        ["opinions", "import", str(tmp_path)],
+        ["opinions", "import", str(tmp_path / "none")],
         ["opinions", "export", str(tmp_path / "no" / "a.csv")],
         ["opinions", "export", str(tmp_path / "a.csv"), "--profile", " "],
     ):
