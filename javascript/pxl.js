@@ -1357,6 +1357,13 @@
         },
         /** A copy of a tab's job. */
         job: (tab) => (panels.has(tab) ? copyOf(panels.get(tab).job) : null),
+        /** Records every picture of a tab from now on. */
+        record(tab) {
+            const panel = panels.get(tab);
+            if (!panel) return;
+            panel.job.record = true;
+            changed(panel);
+        },
         /** A new layer with the picture at an address of this page. */
         async add(tab, address) {
             if (!address) return;

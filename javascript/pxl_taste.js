@@ -80,6 +80,7 @@
         const told = await get("");
         Object.assign(me, { ...told, learnt: true });
         if (!active().includes(me.category)) [me.category] = active();
+        if (!view) return;  // only the stars under a gallery are there
         view.chips.show();
         view.data.show();
         if (told.work.running) view.work.watch();
@@ -89,6 +90,7 @@
     function counted(by) {
         me.fresh += by;
         me.opinions += by;
+        if (!view) return;
         const { on, n } = view.learning.auto();
         if (by > 0 && on && me.fresh >= n && !view.work.isBusy()) view.learning.train(true);
     }
@@ -475,6 +477,7 @@
         };
         return {
             node, keys, recategorized: restart, anew: restart,
+            halt: () => { turn += 1; },  // what is on its way is another person's
             opened() {
                 if (stage.hidden && !answered) restart();
                 else if (!queue.length) quietly(fill);
@@ -759,8 +762,8 @@
                 return made;
             };
             const across = (share, kind) => svg("line", { class: `pxl-growth-${kind}`, x1: PLOT.left, x2: width - PLOT.right, y1: y(share), y2: y(share) });
-            const level = ({ value, of }, kind, words) => (of ? [across(value, kind),
-                text({ class: `pxl-growth-text pxl-growth-of-${kind}`, x: PLOT.left + 6, y: y(value) - 5 }, words)] : []);
+            const level = ({ value, of }, kind, words, place) => (of ? [across(value, kind),
+                text({ class: `pxl-growth-text pxl-growth-of-${kind}`, ...place, y: y(value) + place.y }, words)] : []);
             const grid = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1].flatMap((share) => [across(share, "grid"),
                 text({ x: PLOT.left - 8, y: y(share) + 4, "text-anchor": "end" }, percent(share))]);
             const ticks = points.filter((p, i) => i === points.length - 1 || x(most) - x(p.opinions) > 60)
@@ -774,12 +777,16 @@
             const words = last ? `Held-out accuracy over opinions: ${percent(last.value)} with ${last.opinions}` : "Held-out accuracy";
             node.replaceChildren(svg("svg", { width, height: PLOT.height, viewBox: `0 0 ${width} ${PLOT.height}`, role: "img", "aria-label": words },
                 ...grid, svg("path", { class: "pxl-growth-band", d: points.length ? `M${band.join("L")}Z` : "" }),
-                ...level(told.base, "base", "always the same answer"), ...level(told.same, "same", "you, asked again"),
+                ...level(told.base, "base", "always the same answer", { x: width - PLOT.right, y: 14, "text-anchor": "end" }),
+                ...level(told.same, "same", "you, asked again", { x: PLOT.left + 6, y: -5 }),
                 svg("path", { class: "pxl-growth-line", d: points.length ? `M${points.map((p) => point(p.opinions, p.value)).join("L")}` : "" }), ...dots, ...ticks));
         }
         new ResizeObserver(paint).observe(node);
         return { node, show(taste) { told = taste; paint(); } };
     }
+
+    /** Lengths are told as a person would say them. */
+    const spoken = (label) => label.replace(/^(words|phrases)=(\S+)$/, "$2 $1");
 
     /** One part and what it adds, as a bar around a middle. */
     function drawPull({ label, mean, std, sure }, most, ...more) {
@@ -788,7 +795,7 @@
         const bar = el("span.pxl-pull-bar", { style: `--pxl-pull: ${width}%; --pxl-doubt: ${doubt}%` }, el("span"));
         bar.classList.add(mean < 0 ? "pxl-is-down" : "pxl-is-up");
         return el("div.pxl-pull", { title: sure ? "Beyond doubt" : "Not sure yet" },
-            el("span.pxl-pull-name", { title: label }, label), bar,
+            el("span.pxl-pull-name", { title: label }, spoken(label)), bar,
             el("span.pxl-pull-figure", {}, `${signed(mean)} ± ${std.toFixed(2)}`),
             el("span.pxl-pull-sure", { "aria-label": sure ? "sure" : "not sure" }, sure ? "sure" : ""), ...more);
     }
@@ -918,8 +925,10 @@
             const most = widest(parts);
             score.textContent = `For ${me.category}: ${signed(mean)} ± ${std.toFixed(2)}`;
             coloured.replaceChildren(...colour(text, parts, most));
-            const order = [...parts].sort((a, b) => Math.abs(b.mean) / b.std - Math.abs(a.mean) / a.std).slice(0, 14);
-            list.replaceChildren(...order.map((part) => el("div.pxl-pull-row", {}, drawPull(part, most), ...instead(text, part))));
+            const clear = ({ mean: pull, std: doubt }) => Math.abs(pull) / doubt;
+            const known = parts.filter((part) => clear(part) > 0.15).sort((a, b) => clear(b) - clear(a));
+            score.textContent += known.length < parts.length ? `, knowing nothing of ${parts.length - known.length} of ${parts.length} parts` : "";
+            list.replaceChildren(...known.slice(0, 14).map((part) => el("div.pxl-pull-row", {}, drawPull(part, most), ...instead(text, part))));
         }
 
         /** The text itself, its words on the colour of what they add: the smaller part wins where two overlap. */
@@ -1088,6 +1097,7 @@
             Object.assign(me, { profile: name, category: OVERALL, categories: [] });
             remember("profile", name);
             given.length = 0;
+            view.duels.halt();
             for (const shelf of Object.values(shelves)) shelf.clear();
             run(async () => {
                 await learnMe();
@@ -1184,6 +1194,7 @@
         shown = name in PARTS ? name : "duels";
         remember("part", shown);
         view.tabs.show();
+        say("");
         for (const [each, part] of Object.entries(view.parts)) part.node.hidden = each !== shown;
         view.chips.node.hidden = shown === "data" && !me.categories.length;
         view.parts[shown].opened();
@@ -1213,7 +1224,8 @@
         view.learning = drawLearning();
         view.prompts = drawPrompts();
         view.data = drawData();
-        view.parts = { duels: drawDuels(), pictures: drawGallery(), learning: view.learning, prompts: view.prompts, data: view.data };
+        view.duels = drawDuels();
+        view.parts = { duels: view.duels, pictures: drawGallery(), learning: view.learning, prompts: view.prompts, data: view.data };
         root.append(el("div.pxl-taste-head", {}, view.tabs.node, view.chips.node), view.work.node, view.error, view.said, view.undo.node,
             ...Object.values(view.parts).map((part) => part.node), view.whole.node);
         document.addEventListener("keydown", onKey, true);

@@ -14,7 +14,7 @@ LATER = {
 
 
 def build(key: str) -> Any:
-    """The whole tab, as the hosts and the studio want it; javascript/pxl_breed.js and pxl_taste.js call the routes with the key."""
+    """The whole tab, as the hosts and the studio want it; the scripts of the page call the routes with the key."""
     with gr.Blocks(analytics_enabled=False) as blocks, gr.Tabs(elem_id="pxl_tabs"):
         with gr.Tab("Breed", elem_id="pxl_tab_breed"):
             place = f'<div class="pxl-panel pxl-breed" id="pxl_breed" data-key="{html.escape(key)}"></div>'
