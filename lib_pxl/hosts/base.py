@@ -79,6 +79,10 @@ class Host(Protocol):
     def credentials(self) -> Mapping[str, str] | None:
         """The users and passwords of the host's own API; empty where it asks for none, None where it is off."""
 
+    @property
+    def closed(self) -> str:
+        """Why nothing may be shared in this run, whatever was agreed to; empty where it may."""
+
     def vae(self) -> Vae:
         """The VAE in use now."""
 

@@ -31,7 +31,12 @@ LINGER = 2  # seconds that open connections get at the end
 
 
 def serve(
-    listener: socket.socket, name: str, folder: Path, login: tuple[str, str] | None, depth: str | None = None
+    listener: socket.socket,
+    name: str,
+    folder: Path,
+    login: tuple[str, str] | None,
+    depth: str | None = None,
+    closed: str = "",
 ) -> int:
     """Load the model and serve it at a socket until Ctrl-C."""
     logging.basicConfig(format="%(message)s")
@@ -41,7 +46,7 @@ def serve(
         credentials = {login[0]: login[1]} if login else {}
         host = DiffusersHost(
             pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials,
-            annotators=seers,
+            annotators=seers, closed=closed,
         )  # fmt: skip
         work = Work(host)
         address, port = listener.getsockname()[:2]
