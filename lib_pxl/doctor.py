@@ -28,7 +28,7 @@ PACKAGES = {
     "gradio": "the panel needs it",
     "diffusers": "the studio needs it; a WebUI does not",
     "transformers": "the studio needs it",
-    "dynamicprompts": "prompt proposals will need it; nothing does today",
+    "dynamicprompts": "templates of prompts need it",
     "boto3": "sharing with a bucket of your own needs it",
     "cryptography": "sharing needs it, to sign what is sent",
 }

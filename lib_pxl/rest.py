@@ -23,6 +23,7 @@ from lib_pxl.film.answer import Answer
 from lib_pxl.hosts.base import Host
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES, Job
+from lib_pxl.judging import route as judging
 from lib_pxl.sharing import route as sharing
 from lib_pxl.store.animations import open_animation
 from lib_pxl.store.maps import MAX_BYTES
@@ -61,6 +62,7 @@ def router(desk: Desk, host: Host) -> APIRouter:
     _add_presets(routes, desk, host)
     _add_formed(routes, desk)
     breed.add(routes, desk, host)
+    judging.add(routes, desk, host)
     sharing.add(routes, desk, host)
     return routes
 

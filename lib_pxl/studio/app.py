@@ -94,10 +94,12 @@ def make_app(work: Work, credentials: Mapping[str, str], lonely: bool = False) -
             events.connect()
             events.connect_to(forms[-1])
     script = _read("javascript/*.js").replace("</script", "<\\/script")
+    # gradio 6 writes its own class before every selector of `css`, also inside :is(), and so changes which rule wins
+    head = f"<script>{script}</script><style>{_read('style.css')}</style>"
     gr.mount_gradio_app(
         app, blocks, path="/", auth=list(credentials.items()) or None, footer_links=[], run_history=False,
-        allowed_paths=[str(work.outputs)], theme=page.theme(), css=_read("style.css") + _own("studio.css"),
-        head=f"<script>{script}</script>", show_error=False, ssr_mode=False,
+        allowed_paths=[str(work.outputs)], theme=page.theme(), css=_own("studio.css"),
+        head=head, show_error=False, ssr_mode=False,
         max_file_size=MAX_BYTES,
     )  # fmt: skip
     return app
