@@ -9,6 +9,7 @@
       TasteError        an opinion, or a taste, that cannot be read or learned
       WireError         a record, a batch or a message of those that are shared
         ForgeryError    one whose signature is not the rater's
+      ShareError        a consent, an outbox or a way on which opinions are shared
       HostError         a host that lacks what a feature needs
 
 Every error a caller can cause is one of these, and its text says what was got and what was wanted.
@@ -81,6 +82,10 @@ class WireError(PxlError):
 
 class ForgeryError(WireError):
     """A batch or a message whose signature is not the rater's."""
+
+
+class ShareError(PxlError):
+    """A consent, an outbox or a way on which opinions are shared."""
 
 
 class HostError(PxlError):

@@ -80,6 +80,10 @@ class Host(Protocol):
         """The users and passwords of the host's own API; empty where it asks for none, None where it is off."""
 
     @property
+    def closed(self) -> str:
+        """Why nothing may be shared in this run, whatever was agreed to; empty where it may."""
+
+    @property
     def wildcards(self) -> Sequence[Path]:
         """The folders of wildcards that templates may name."""
 

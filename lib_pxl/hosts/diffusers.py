@@ -74,8 +74,9 @@ class DiffusersHost:
         credentials: Mapping[str, str] | None = None,
         annotators: Mapping[str, Annotator] | None = None,
         captions: Callable[[Image.Image], str] | None = None,
+        closed: str = "",
     ) -> None:
-        self.pipe, self.readable, self.credentials = pipe, readable, credentials
+        self.pipe, self.readable, self.credentials, self.closed = pipe, readable, credentials, closed
         self.data = data_folder(data)
         self.model = model or Path(str(pipe.config.get("_name_or_path") or "diffusers")).name
         self.desk = Desk(self.data)

@@ -66,6 +66,7 @@ class FakeHost:
     name: str = "fake"
     readable: Sequence[Path] | None = ()
     credentials: Mapping[str, str] | None = None
+    closed: str = ""
     denoise: Denoise = lambda x, sigma: x / (1 + sigma[:, None, None, None] ** 2)
     guests: list[Guest] = field(default_factory=list)
     words: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)

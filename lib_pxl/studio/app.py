@@ -38,6 +38,7 @@ def serve(
     login: tuple[str, str] | None,
     depth: str | None = None,
     caption: str | None = None,
+    closed: str = "",
 ) -> int:
     """Load the model and serve it at a socket until Ctrl-C."""
     logging.basicConfig(format="%(message)s")
@@ -47,7 +48,7 @@ def serve(
         credentials = {login[0]: login[1]} if login else {}
         host = DiffusersHost(
             pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials,
-            annotators=seers, captions=CaptionModel(caption).see if caption else None,
+            annotators=seers, captions=CaptionModel(caption).see if caption else None, closed=closed,
         )  # fmt: skip
         work = Work(host)
         address, port = listener.getsockname()[:2]
