@@ -7,6 +7,7 @@ import platform
 import torch
 
 from bench.bred import carried, crossed, mixes, morphs
+from bench.commons import paying, receiving
 from bench.cost import cost, preparing
 from bench.evolved import evolved
 from bench.film import film
@@ -22,7 +23,7 @@ from bench.unet import unet
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
 NOKENS = [mixes, crossed, carried, morphs, evolved, noken, crowd]
-TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price]
+TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, receiving, paying]
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+import lib_pxl.commons.command as commons
 import lib_pxl.film.command as film
 import lib_pxl.noken.command as noken
 import lib_pxl.small.command as small
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     "noken": noken,
     "opinions": opinions,
     "taste": taste,
+    "commons": commons,
     "model": small,
     "doctor": doctor,
 }
