@@ -55,7 +55,8 @@ class Easel:
         """The picture (3, H, W) of a prompt."""
         asked = Request(prompt, sampler="Euler", steps=steps, cfg=CFG, seed=seed, width=128, height=128)
         made = self.host.generate(asked)
-        assert made.problem is None, made.problem
+        _, told = self.host.desk.status("txt2img")
+        assert told is None, told
         return pixels(made.pictures[0])
 
 

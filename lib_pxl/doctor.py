@@ -28,7 +28,7 @@ PACKAGES = {
     "gradio": "the panel needs it",
     "diffusers": "the studio needs it; a WebUI does not",
     "transformers": "the studio needs it",
-    "dynamicprompts": "prompt proposals will need it; nothing does today",
+    "dynamicprompts": "templates of prompts need it",
     "boto3": "sharing to S3 will need it; nothing does today",
 }
 OPTIONAL = ("safetensors", "diffusers", "transformers", "dynamicprompts", "boto3")

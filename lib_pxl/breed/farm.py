@@ -142,6 +142,10 @@ class Farm:
         """Some that stand aside of one; their seeds follow one another."""
         asked = parse_group(MUTATE, data, "")
         (noken,) = self._loaded([asked["noken"]])
+        if asked["towards"] and noken.family != self.family:
+            raise HostError(
+                "model", got=Words(self.family or "none"), wanted=f"one of {noken.family}, to know its words"
+            )
         towards = asked["towards"] if asked["towards"] in (None, NEAR) else self._id(asked["towards"])
         table, seed = self._tables([noken]), _drawn(asked["seed"])
         made = [mutate(noken, (seed + i) % 2**53, asked["angle"], table, towards) for i in range(asked["n"])]

@@ -104,4 +104,23 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX taste_opinions_by_category ON taste_opinions (category);
         """,
     ),
+    (
+        "taste files",
+        """
+        CREATE TABLE taste_files (
+            profile INTEGER NOT NULL REFERENCES taste_profiles (number),
+            path TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            modified INTEGER NOT NULL,
+            PRIMARY KEY (profile, path)
+        ) WITHOUT ROWID;
+        """,
+    ),
+    (
+        "taste images",
+        """
+        CREATE INDEX taste_items_by_image ON taste_items (profile, image);
+        CREATE INDEX taste_items_by_content ON taste_items (profile, image_hash);
+        """,
+    ),
 )

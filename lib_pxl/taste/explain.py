@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from lib_pxl.taste.opinion import OVERALL, Item
 from lib_pxl.taste.reading import read
 
 DOUBT = 0.01  # of calling anything sure that is not, among all that are named
-MORE = 1.1  # times as clear as one alone is what is said of two together
 _OF_TWO = ("phrase", "pair")
 
 
@@ -36,6 +36,17 @@ def explain(taste: Taste, item: Item, category: str = OVERALL, among: Sequence[I
     return _told(taste, _Table([item], 1), category)
 
 
+def together(taste: Taste, item: Item, groups: Sequence[Sequence[str]], category: str = OVERALL) -> list[Pull]:
+    """What the words of each group add, with the phrases and pairs that they make among themselves."""
+    table = _Table([item], 1)
+    place = {name: number for number, name in enumerate(table.names)}
+    inside = [[*{*group}, *(" + ".join(pair) for pair in combinations(sorted({*group}), 2))] for group in groups]
+    table.gather([[place[name] for name in names if name in place] for names in inside])
+    table.names, table.counts = [" ".join(group) for group in groups], torch.ones(len(groups), dtype=torch.long)
+    found = {pull.label: pull for pull in _told(taste, table, category)}
+    return [found[name] for name in table.names]
+
+
 def lessons(taste: Taste, items: Sequence[Item], category: str = OVERALL, least: int = 1) -> list[Pull]:
     """What each part that at least so many of these items have adds where it is, the clearest first.
 
@@ -47,9 +58,7 @@ def lessons(taste: Taste, items: Sequence[Item], category: str = OVERALL, least:
     table.join()
     found = _told(taste, table, category)
     clear = {pull.label: abs(pull.mean) / pull.std for pull in found}
-    return [
-        pull for pull in found if all(clear[pull.label] > MORE * clear.get(each, 0.0) for each in _members(pull.label))
-    ]
+    return [pull for pull in found if all(clear[pull.label] > clear.get(each, 0.0) for each in _members(pull.label))]
 
 
 class _Table:
@@ -86,17 +95,18 @@ class _Table:
     def join(self) -> None:
         """Give to two together what each of them has alone."""
         place = {name: number for number, name in enumerate(self.names)}
-        pairs = [(place[name], place[each]) for name in self.names for each in _members(name) if each in place]
-        if pairs:
-            whole, member = torch.tensor(pairs).T.contiguous()
-            first, last = (torch.searchsorted(self.part, member, right=right) for right in (False, True))
-            counts = last - first
-            at = torch.arange(int(counts.sum())) + (first - counts.cumsum(0) + counts).repeat_interleave(counts)
-            self.part = torch.cat([self.part, whole.repeat_interleave(counts)])
-            self.key, self.kind, self.value = (
-                torch.cat([each, each[at]]) for each in (self.key, self.kind, self.value)
-            )
-            self._merge()
+        self.gather([[place[each] for each in (name, *_members(name)) if each in place] for name in self.names])
+
+    def gather(self, groups: Sequence[Sequence[int]]) -> None:
+        """Make of the parts others, each of all that some of them have."""
+        pairs = [(number, part) for number, group in enumerate(groups) for part in group]
+        whole, member = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T.contiguous()
+        first, last = (torch.searchsorted(self.part, member, right=right) for right in (False, True))
+        counts = last - first
+        at = torch.arange(int(counts.sum())) + (first - counts.cumsum(0) + counts).repeat_interleave(counts)
+        self.part = whole.repeat_interleave(counts)
+        self.key, self.kind, self.value = self.key[at], self.kind[at], self.value[at]
+        self._merge()
 
     def _merge(self) -> None:
         """Make one row of those that are one part's share of one feature."""

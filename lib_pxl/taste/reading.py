@@ -32,6 +32,29 @@ class Reading(NamedTuple):
     phrases: int
 
 
+class Span(NamedTuple):
+    """Where a word stands in a prompt."""
+
+    word: str
+    start: int
+    end: int
+
+
+def runs(prompt: str) -> list[list[Span]]:
+    """Every word where it stands, repeated ones too, in runs of words with nothing but blanks between."""
+    found: list[list[Span]] = []
+    end, alone = 0, True
+    for each in _token.finditer(prompt):
+        network = bool(each["network"])
+        if not network and (each.lastgroup != "word" or each["word"] in _BORDERS or each["word"][0] == "\\"):
+            continue
+        if alone or network or prompt[end : each.start()].strip(" \t"):
+            found.append([])
+        found[-1].append(Span(_network(each) if network else each["word"].lower(), *each.span()))
+        end, alone = each.end(), network
+    return found
+
+
 @lru_cache(maxsize=1 << 14)
 def read(prompt: str) -> Reading:
     """Read `(word:1.2)`, `((word))`, `[word]`, escaped brackets, `<lora:name:0.8>`, `BREAK`, `AND` and commas."""
@@ -50,7 +73,7 @@ def read(prompt: str) -> Reading:
         else:
             reader.fresh = True
             if found["network"]:
-                reader.put(f"<{found['network'].strip().lower()}>", _within(float(found["amount"] or 1.0)))
+                reader.put(_network(found), _within(float(found["amount"] or 1.0)))
                 reader.fresh = True
     return reader.done()
 
@@ -92,6 +115,10 @@ class _Reader:
         for place, weight in self.own.items():
             weights[place] = weight
         return Reading(tuple(self.known), tuple(weights), tuple(self.neighbours), len(self.places), self.phrases)
+
+
+def _network(found: re.Match[str]) -> str:
+    return f"<{found['network'].strip().lower()}>"
 
 
 def _within(weight: float) -> float:

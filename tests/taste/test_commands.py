@@ -51,6 +51,32 @@ def test_from_a_table_to_a_ranking(table: str, tmp_path: Path, capsys: pytest.Ca
     assert "neon" in capsys.readouterr().out
 
 
+def test_proposals_and_their_reasons(table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "opinions", "import", table)
+    mine = str(tmp_path / "mine.safetensors")
+    said(capsys, "taste", "fit", "-o", mine)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "animal.txt").write_text("fox\nowl\ncat\n")
+    template = "a __animal__, {photo|watercolor}, {1-2$$, $$neon|dark|macro}"
+    more = ["--wildcards", str(tmp_path / "more"), "--n", "4", "--set", "steps=20", "--set", "model=sdxl"]
+    found = said(capsys, "taste", "propose", mine, template, *more, "--why")
+    assert len({each["prompt"] for each in found}) == 4 and found == said(
+        capsys, "taste", "propose", mine, template, *more, "--why"
+    )
+    assert sum("neon" in each["prompt"] for each in found) >= 3
+    for each in found:
+        assert len(each["parts"]) == 3 and all(part in each["prompt"] for part in each["parts"])
+        assert {"steps=20", "model=sdxl"} & {pull["label"] for pull in each["why"]} or len(each["why"]) == 5
+    assert len(said(capsys, "taste", "propose", mine, "", "--n", "3")) == 3
+    told = said(capsys, "taste", "explain", mine, "a fox, photo, dark", "--set", "model=sd15")
+    parts = {part["label"]: part for part in told["parts"]}
+    assert parts["dark"]["start"] == 14 and "neon" in {each["label"] for each in parts["dark"]["instead"]}
+    assert parts["model=sd15"]["start"] == -1
+    assert main(["taste", "explain", mine, "a fox, photo, dark", "--set", "model=sd15"]) == 0
+    spoken = capsys.readouterr().out
+    assert "try neon" in spoken and spoken.startswith(f"{told['mean']:+.2f}")
+
+
 def test_profiles_are_told_apart(table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "opinions", "import", table, "--profile", "them")
     assert said(capsys, "opinions", "export", str(tmp_path / "me.csv"))["opinions"] == 0
@@ -71,7 +97,12 @@ def test_what_is_wrong_is_one_sentence(table: str, tmp_path: Path, capsys: pytes
         ["taste", "rank", taste, str(tmp_path / "odd.txt")],
         ["taste", "rank", taste, str(tmp_path / "broken.txt")],
         ["taste", "rank", taste, table, "--n", "0"],
-        ["opinions", "import", str(tmp_path)],
+        ["opinions", "import", str(tmp_path / "none")],
+        ["taste", "propose", taste, "__animal__"],
+        ["taste", "propose", taste, "a", "--among", "-1"],
+        ["taste", "propose", taste, "a", "--n", "-1"],
+        ["taste", "explain", taste, "a", "--set", "model"],
+        ["taste", "explain", table, "a"],
         ["opinions", "export", str(tmp_path / "no" / "a.csv")],
         ["opinions", "export", str(tmp_path / "a.csv"), "--profile", " "],
     ):
