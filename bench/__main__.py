@@ -7,6 +7,7 @@ import platform
 import torch
 
 from bench.bred import carried, crossed, mixes, morphs
+from bench.commons import paying, receiving
 from bench.cost import cost, preparing
 from bench.evolved import elsewhere, evolved
 from bench.film import film
@@ -23,7 +24,8 @@ from bench.unet import unet
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
 NOKENS = [mixes, crossed, carried, morphs, evolved, elsewhere, noken, crowd]
-TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported]
+SHARING = [receiving, paying]
+TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported, *SHARING]
 
 
 def main() -> None:
