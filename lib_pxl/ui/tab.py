@@ -10,8 +10,6 @@ import gradio as gr
 LATER = {
     "Taste": "**Ranking is not here yet.** This is where your pictures will be rated and set against each other, and "
     "where a model of your own taste will be trained. Nothing is recorded until then.",
-    "Share": "**Sharing is not here yet, and nothing leaves this machine.** When it comes it is off until you say yes, "
-    "it shows the exact bytes first, and taking it back is as easy as giving it.",
 }
 
 
@@ -24,4 +22,7 @@ def build(key: str) -> Any:
         for name, text in LATER.items():
             with gr.Tab(name, elem_id=f"pxl_tab_{name.lower()}"):
                 gr.Markdown(text, elem_id=f"pxl_{name.lower()}_today")
+        with gr.Tab("Share", elem_id="pxl_tab_share"):
+            place = f'<div class="pxl-panel pxl-share" id="pxl_share" data-key="{html.escape(key)}"></div>'
+            gr.HTML(place, elem_id="pxl_share_place")
     return blocks
