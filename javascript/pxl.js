@@ -120,6 +120,12 @@
         area.dispatchEvent(new Event("input", { bubbles: true }));
     }
 
+    /** Goes to another tab of the host's. */
+    function showTab(tab) {
+        const tabs = [...page().querySelectorAll("#tabs > .tab-nav button, #tabs [role=tab]")];
+        tabs.find((each) => each.textContent.trim().toLowerCase() === tab)?.click();  // Forge writes Txt2img
+    }
+
     // ---- Curve: the grammar of lib_pxl/control/curve.py ------------------------------------------------------------
 
     const EASES = {
@@ -1369,6 +1375,13 @@
         },
         /** A copy of a tab's job. */
         job: (tab) => (panels.has(tab) ? copyOf(panels.get(tab).job) : null),
+        /** Records every picture of a tab from now on. */
+        record(tab) {
+            const panel = panels.get(tab);
+            if (!panel) return;
+            panel.job.record = true;
+            changed(panel);
+        },
         /** A new layer with the picture at an address of this page. */
         async add(tab, address) {
             if (!address) return;
@@ -1386,7 +1399,7 @@
         /** What the other files of this folder share; `panel` is there an object with a tab and a key. */
         kit: {
             page, el, svg, icon, tool, button, sentence, undoBar, copyText, writeInto, short, ask, askJSON, carriesPicture,
-            pictureIn, checkPicture, drawFields, whenSeen,
+            pictureIn, checkPicture, drawFields, whenSeen, showTab,
             /** Calls a function now, and whenever the page has changed. */
             onScan(look) {
                 scans.push(look);

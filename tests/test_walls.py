@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "breed": GROUND | {"store", "noken", "hosts", "web"},
     "judging": GROUND | {"store", "taste", "hosts", "web"},
     "sharing": GROUND | {"store", "taste", "share", "hosts", "web"},
-    "rest": GROUND | {"store", "control", "hosts", "film", "breed", "judging", "sharing", "web"},
+    "rest": GROUND | {"store", "control", "taste", "hosts", "film", "breed", "judging", "sharing", "web"},
     "studio": CORE | {"hosts", "ui", "rest", "film", "small", "world"},
     "doctor": CORE | {"hosts"},
     "__main__": CORE | {"commons", "hosts", "ui", "rest", "film", "small", "sharing", "studio", "doctor"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from lib_pxl.judging.work import Progress, worker
 from lib_pxl.knobs import Knob, one_of, parse_group
 from lib_pxl.taste.exchange import export, take
 from lib_pxl.taste.features import CHANCE
+from lib_pxl.taste.folder import gather
 from lib_pxl.taste.model import Taste
 from lib_pxl.taste.opinion import Duel, Item, Opinion, Rating
 from lib_pxl.taste.opinions import Opinions
@@ -80,8 +82,30 @@ class Judge:
         """The card of the picture at a path, as a host's gallery shows it; None where it was not recorded."""
         asked = parse_group(wish.PROFILE | wish.FIND, data, "")
         person = self._person(asked)
-        found = person.shelf.picture(asked["path"] or "", asked["hash"] or "")
+        path = str(Path(asked["path"]).absolute()) if asked["path"] else ""
+        found = person.shelf.picture(path, asked["hash"] or "")
         return {"picture": self._cards(person, [found])[0] if found else None}
+
+    def record(self, data: Mapping[str, Any]) -> Told:
+        """Make an item of a picture that was made without the switch, as its infotext tells of it."""
+        asked = parse_group(wish.PROFILE | wish.PLACE, data, "")
+        person, path = self._person(asked), self.pictures.place(asked["path"])
+        told = gather([path], person.opinions, self.desk.thumbnails)
+        found = person.shelf.picture(str(path), _content(path))
+        if found is None:
+            got = Words(told.reasons[0] if told.reasons else "one that does not say how it was made")
+            raise TasteError("picture", got=got, wanted="one with its prompt inside, as the hosts save them")
+        return {"picture": self._cards(person, [found])[0]}
+
+    def gather(self, data: Mapping[str, Any]) -> Told:
+        """Make items of all pictures in a folder, in the background."""
+        asked = parse_group(wish.PROFILE | wish.PLACE, data, "")
+        person, path = self._person(asked), self.pictures.place(asked["path"])
+
+        def act(progress: Progress) -> str:
+            return ". ".join(gather([path], person.opinions, self.desk.thumbnails, progress=progress).spoken())
+
+        return {"work": worker(self.desk.data).begin("import", act)}
 
     def details(self, which: str, data: Mapping[str, Any]) -> Told:
         """All that is known of a picture."""
@@ -223,6 +247,14 @@ class Judge:
 
 def _drawn(seed: int | None) -> int:
     return secrets.randbelow(2**32) if seed is None else seed
+
+
+def _content(path: Path) -> str:
+    """By which a picture is found again that lies elsewhere now."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _format(kind: str) -> str:

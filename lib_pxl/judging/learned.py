@@ -16,13 +16,14 @@ from lib_pxl.judging.work import Progress
 from lib_pxl.store.folders import whole_file
 from lib_pxl.taste.card import Share
 from lib_pxl.taste.explain import Pull, lessons
+from lib_pxl.taste.features import GRAMMAR
 from lib_pxl.taste.model import Taste
 from lib_pxl.taste.opinion import Item, Opinion, Rating
 from lib_pxl.taste.opinions import Opinions
 
 FIRST, LAST = 20, 6000  # opinions at which accuracy is looked at, each time twice as many
 LOOKED_AT = 2000  # items, the newest that were judged, of whose parts is told
-NAMED = 8  # parts
+NAMED, LEAST = 8, 0.7  # parts, and how many deviations a guess must be worth
 
 
 class Learned:
@@ -91,6 +92,7 @@ class Learned:
         taste = self.taste()
         items = self.opinions.judged()[-LOOKED_AT:] if taste else []
         found = lessons(taste, items, category, least=2) if taste and items else []
+        found = [pull for pull in found if pull.sure or _says(pull)]
         return {
             "up": [_pull(each) for each in found if each.mean > 0][:NAMED],
             "down": [_pull(each) for each in found if each.mean < 0][:NAMED],
@@ -143,6 +145,11 @@ def _of(opinion: Opinion) -> tuple[str, ...]:
 def _share(share: Share) -> dict[str, Any]:
     low, high = share.interval
     return {"value": share.value, "low": low, "high": high, "of": share.of}
+
+
+def _says(pull: Pull) -> bool:
+    """Whether a guess is worth a line: no pair of words, none that only joins others, and not quite in the dark."""
+    return abs(pull.mean) > LEAST * pull.std and " + " not in pull.label and pull.label not in GRAMMAR
 
 
 def _pull(pull: Pull) -> dict[str, Any]:

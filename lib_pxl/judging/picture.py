@@ -66,6 +66,13 @@ class Pictures:
                 raise
             return self.thumbnail(record)
 
+    def place(self, path: str) -> Path:
+        """A file or folder that a person names, where it is among the host's."""
+        found = opened(path, self.host.readable)
+        if not isinstance(found, Path):
+            raise ImageError("picture", got=Words("a picture without a place"), wanted="a path")
+        return found.absolute()
+
     def _small(self, record: Record) -> Path | None:
         return self.desk.thumbnail(record) or self.desk.thumbnails.find(f"{_name(record)}.webp")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lib_pxl.taste.analyze import Part, analyze
 from lib_pxl.taste.explain import Pull, explain
+from lib_pxl.taste.features import GRAMMAR
 from lib_pxl.taste.model import Taste
 from lib_pxl.taste.opinion import Item
 from lib_pxl.taste.propose import propose
@@ -50,7 +51,7 @@ def proposed(
 
 def _says(pull: Pull) -> bool:
     """Whether it tells a person something: settings are the same for all candidates, and a pair says a word again."""
-    return "=" not in pull.label and " + " not in pull.label and abs(pull.mean) > LEAST * pull.std
+    return not {"=", "+"} & {*pull.label} and pull.label not in GRAMMAR and abs(pull.mean) > LEAST * pull.std
 
 
 def _score(mean: float, std: float) -> dict[str, float]:

@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "folder, checkpoint file or hub repository; without it, pxl's own small model")  # fmt: skip
     parser.add_argument("--depth", metavar="PATH_OR_HUB_ID", help="a depth model of transformers (DPT, Depth "
                         "Anything), folder or hub repository: what the map `depth` of a layer needs")  # fmt: skip
+    parser.add_argument("--caption", metavar="PATH_OR_HUB_ID", help="a BLIP model of transformers for captions, folder "
+                        "or hub repository: what your taste can learn from beside the prompt")  # fmt: skip
     parser.add_argument("--port", type=int, default=7862, help="default 7862; 0 takes any free one")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at; any but this machine's own "
                         "(127.0.0.1) needs a login")  # fmt: skip
@@ -44,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
     from lib_pxl.studio import app
 
     closed = "--no-share is set: nothing is shared, whatever was agreed to" if given.no_share else ""
-    return app.serve(listener, given.model, folder, login, given.depth, closed)
+    return app.serve(listener, given.model, folder, login, given.depth, given.caption, closed)
 
 
 def read_login(text: str | None) -> tuple[str, str] | None:

@@ -268,6 +268,20 @@ def test_after_a_withdrawal_nothing_counts_and_nothing_is_left(batches: list[int
     assert ledger.load(bucket, ANN.name)[0].swept
 
 
+def test_one_who_comes_late_overwrites_nothing_that_counts(bucket: Memory) -> None:
+    """The same event twice: the second read the page before another batch took one of the keys, and writes last."""
+    bucket.put(ANN.place(0), ANN.batch([1, 2], 0))
+    late = Worker(bucket, lambda each: intake.handle(each, ANN.place(0), NOW))
+    for _ in range(3):
+        late.step()  # the upload and the page are read
+    upload(bucket, ANN, [2, 3], 1)
+    upload(bucket, ANN, [1, 2], 0)
+    while not late.done:
+        late.step()
+        assert counted(bucket) == owned(ANN, 1, 2, 3)
+    assert len(bucket.under("lake/")) == 2
+
+
 def test_the_stage_kills_before_an_operation_and_not_after(bucket: Memory) -> None:
     def work(bucket: Bucket) -> None:
         bucket.put("one", b"")
