@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+import lib_pxl.commons.command as commons
 import lib_pxl.film.command as film
 import lib_pxl.noken.command as noken
 import lib_pxl.sharing.command as share
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "opinions": opinions,
     "taste": taste,
     "share": share,
+    "commons": commons,
     "model": small,
     "doctor": doctor,
 }
