@@ -134,7 +134,8 @@ def test_this_machine_has_several_names(host: FakeHost, address: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        yes(version=2), yes(version=0), {**yes(), "version": None}, {**yes(), "version": "1"}, {**yes(), "images": True},
+        yes(version=2), yes(version=0), {**yes(), "version": None}, {**yes(), "version": "1"},
+        {**yes(), "images": True},
         {**yes(), "fields": {}}, {**yes(), "fields": {"images": True, "rating": True}}, {**yes(), "target": {}},
         yes("http://pool.example.org"), yes("https://192.168.1.1:x"), {}, {"version": 1},
     ],
