@@ -16,6 +16,7 @@ from bench.memory import memory
 from bench.moving import alike, contrast, gates, start, warp
 from bench.noken import crowd, noken
 from bench.recording import imported, recorded_jobs, recording
+from bench.share import sharing
 from bench.show import show
 from bench.statistics import deviation, distance
 from bench.structure import fresh, structure
@@ -24,7 +25,7 @@ from bench.unet import unet
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
 NOKENS = [mixes, crossed, carried, morphs, evolved, elsewhere, noken, crowd]
-SHARING = [receiving, paying]
+SHARING = [sharing, receiving, paying]
 TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported, *SHARING]
 
 

@@ -16,7 +16,7 @@ from lib_pxl.share.net import Answer, Http, LaterError, NeverError, Url, parse_u
 MAX_FIELDS, MAX_VALUE = 30, 8 << 10
 LONGEST_REST = 86400.0  # seconds that a receiver may ask for
 NEVER = (400, 403, 413, 422)  # with a sentence of the receiver's: the same bytes will not do better
-TOO_MANY, OTHER_TIME, FINE = 429, 409, 200
+OTHER_TIME, FINE = 409, 200
 _NAME = re.compile(r"[A-Za-z][\w-]{0,60}", re.ASCII)
 
 
@@ -123,8 +123,7 @@ def _problem(what: str, answer: Answer, told: Mapping[str, Any]) -> ShareError:
     got = Words(f"status {answer.status}" + (f" ({said})" if said else ""))
     if answer.status in NEVER and said:
         return NeverError(what, got=got, wanted="a yes")
-    wanted = "a quieter hour" if answer.status == TOO_MANY else "its answer, without a detour to another address"
-    return LaterError(what, got=got, wanted=wanted, after=_after(answer))
+    return LaterError(what, got=got, wanted=f"status {FINE}", after=_after(answer))
 
 
 def _after(answer: Answer) -> float | None:

@@ -24,6 +24,7 @@ WAYS: dict[str, Knob] = {
     "earlier": Flag("earlier", "Earlier opinions too", "those that you gave before you agreed"),
     "automatic": Flag("automatic", "Send by itself", "what has lain in the outbox for an hour leaves without a click"),
 }
+GROUPS = {"Opinions": OPINIONS, "Of each picture": CONTENT, "Also": WAYS}
 KNOBS = {**OPINIONS, **CONTENT, **WAYS}
 Fields = frozenset[str]
 

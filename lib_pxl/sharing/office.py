@@ -22,6 +22,7 @@ from lib_pxl.sharing.tour import Tour, sharer
 from lib_pxl.taste.opinions import Opinions
 
 EXAMPLES = 3
+RECENT = 20  # of what has left, among which the page looks for what is on its way
 UNSENT = "0" * 32  # in place of a key that there is not yet
 MAX_NAMES = 10_000
 
@@ -64,12 +65,14 @@ class Office:
         return {
             "closed": self.tour.closed(), "answer": own.consents.answer(),
             "version": consent.VERSION, "text": consent.TEXT,
-            "fields": [_knob(each) for each in fields.KNOBS.values()],
+            "fields": {name: [_knob(each) for each in knobs.values()] for name, knobs in fields.GROUPS.items()},
             "place": [_knob(each) for each in PLACE.values()],
             "agreed": agreed and {"fields": sorted(agreed.fields), "target": agreed.target.format(),
                                   "name": agreed.target.name, "rater": agreed.rater, "since": agreed.since},
             "waiting": own.outbox.waiting(), "struck": own.outbox.struck_keys(),
             "batches": [describe(each) for each in own.outbox.batches()],
+            "leaving": [describe(each) for each in own.outbox.log(RECENT) if each.state == "leaving"],
+            "left": bool(own.outbox.log(1)),
             "erasures": [_erasure(each) for each in own.erasures.all()],
         }  # fmt: skip
 
