@@ -227,10 +227,14 @@ def curve(judged: Sequence[Judged], seeds: int) -> Iterator[list[str]]:
             apart = [one - other for one, other in zip(asked, drawn, strict=True)]
             told = [won for run in runs for chance, won in run[0].told[count] if 0.75 <= chance <= 0.85]
             yield [
-                first.name, category, str(count), f"{fmean(asked):.3f}", f"{fmean(drawn):.3f}",
-                f"{fmean(apart):+.3f} ± {1.96 * stdev(apart) / math.sqrt(seeds):.3f}",
+                first.name, category, str(count), interval(asked), f"{fmean(drawn):.3f}", interval(apart, "+.3f"),
                 f"{fmean(told):.1%} of {len(told)}" if told else "",
             ]  # fmt: skip
+
+
+def interval(values: Sequence[float], form: str = ".3f") -> str:
+    """The mean, and how far it may be off in 95 of 100 cases."""
+    return f"{fmean(values):{form}} ± {1.96 * stdev(values) / math.sqrt(len(values)):{form.lstrip('+')}}"
 
 
 class Run(NamedTuple):
