@@ -120,6 +120,12 @@
         area.dispatchEvent(new Event("input", { bubbles: true }));
     }
 
+    /** Goes to another tab of the host's. */
+    function showTab(tab) {
+        const tabs = [...page().querySelectorAll("#tabs > .tab-nav button, #tabs [role=tab]")];
+        tabs.find((each) => each.textContent.trim().toLowerCase() === tab)?.click();  // Forge writes Txt2img
+    }
+
     // ---- Curve: the grammar of lib_pxl/control/curve.py ------------------------------------------------------------
 
     const EASES = {
@@ -995,7 +1001,7 @@
             raw: drawRaw(panel),
         };
         root.replaceChildren(el("div.pxl-editor", {},
-            el("div.pxl-switches", {}, ...view.switches.map((each) => each.node)),
+            el("div.pxl-switches", {}, ...view.switches.flatMap((each) => each.nodes)),
             view.status, view.formed.node, view.layers, view.add, view.full, panel.undo.node, view.extras.node,
             el("div.pxl-foot", {}, view.presets.node, view.raw.node)));
         root.onkeydown = panel.undo.hear;
@@ -1016,22 +1022,40 @@
         }).observe(node);
     }
 
-    function drawSwitch(panel, { name, label, help = "", built }) {
+    function drawSwitch(panel, { name, label, help = "", built, flags = [] }) {
         const off = built === false;
-        const id = `pxl_${panel.tab}_${name}`;
-        const box = el("input.pxl-switch", { type: "checkbox", role: "switch", id, disabled: off });
-        box.onchange = () => {
-            if (name === "control") panel.job.control.enabled = box.checked;
-            else panel.job[name] = box.checked;
+        const held = () => {
+            const said = panel.job[name] ?? SWITCHES[name];
+            return { enabled: SWITCHES[name], ...(isObject(said) ? said : { enabled: said }) };
+        };
+        const put = (said) => {
+            if (name === "control") panel.job.control.enabled = said.enabled;
+            else panel.job[name] = Object.keys(said).length > 1 ? said : said.enabled;
             changed(panel);
         };
-        const node = el("label.pxl-switch-label", { title: help }, box, el("span", {}, label),
-            off ? el("small", {}, "not built yet") : null);
-        const isOn = () => {
-            const said = name === "control" ? panel.job.control : panel.job[name] ?? SWITCHES[name];
-            return isObject(said) ? said.enabled ?? SWITCHES[name] : said;
+        const drawBox = (id, text, title, act) => {
+            const box = el("input.pxl-switch", { type: "checkbox", role: "switch", id, disabled: off });
+            box.onchange = () => act(box.checked);
+            return { box, label: el("label.pxl-switch-label", { title }, box, el("span", {}, text)) };
         };
-        return { node, show: () => { box.checked = !off && isOn() === true; } };
+        const id = `pxl_${panel.tab}_${name}`;
+        const ticked = () => flags.filter((flag) => held()[flag.name] === true).map((flag) => [flag.name, true]);
+        const main = drawBox(id, label, help, (enabled) => put({ enabled, ...Object.fromEntries(ticked()) }));
+        if (off) main.label.append(el("small", {}, "not built yet"));
+        const beside = flags.map((flag) => drawBox(`${id}_${flag.name}`, flag.label, flag.help, (isOn) => {
+            const { [flag.name]: before, ...more } = held();
+            put(isOn ? { ...more, [flag.name]: true } : more);
+        }));
+
+        function show() {
+            const said = held();
+            main.box.checked = !off && said.enabled === true;
+            flags.forEach((flag, i) => {
+                beside[i].box.checked = said[flag.name] === true;
+                beside[i].label.hidden = !main.box.checked;
+            });
+        }
+        return { nodes: [main.label, ...beside.map((each) => each.label)], show };
     }
 
     /** Draws what the job holds; elements that still fit stay, and so does the focus. */
@@ -1076,12 +1100,15 @@
         panel.text = text;
         try {
             const data = text.trim() ? JSON.parse(text) : {};
+            // A picture says nothing of whether it was recorded: pasting one leaves this person's own switch alone.
+            const kept = panel.job.record && !("record" in data) ? { record: true } : {};
             // Switches alone wipe no work.
             const partial = isObject(data.control) && !("layers" in data.control);
             const { control } = panel.job;
-            panel.job = parseJob(partial ? { ...panel.job, ...data, control: { ...control, ...data.control } } : data);
+            panel.job = parseJob(partial ? { ...panel.job, ...data, control: { ...control, ...data.control } }
+                : { ...kept, ...data });
             say(panel, "");
-            if (partial) write(panel);
+            if (partial || kept.record) write(panel);
         } catch {
             say(panel, "What was pasted is no pxl job, so the panel was left as it was.");
             write(panel);
@@ -1348,6 +1375,13 @@
         },
         /** A copy of a tab's job. */
         job: (tab) => (panels.has(tab) ? copyOf(panels.get(tab).job) : null),
+        /** Records every picture of a tab from now on. */
+        record(tab) {
+            const panel = panels.get(tab);
+            if (!panel) return;
+            panel.job.record = true;
+            changed(panel);
+        },
         /** A new layer with the picture at an address of this page. */
         async add(tab, address) {
             if (!address) return;
@@ -1365,7 +1399,7 @@
         /** What the other files of this folder share; `panel` is there an object with a tab and a key. */
         kit: {
             page, el, svg, icon, tool, button, sentence, undoBar, copyText, writeInto, short, ask, askJSON, carriesPicture,
-            pictureIn, checkPicture, drawFields, whenSeen,
+            pictureIn, checkPicture, drawFields, whenSeen, showTab,
             /** Calls a function now, and whenever the page has changed. */
             onScan(look) {
                 scans.push(look);

@@ -14,7 +14,6 @@ from lib_pxl.breed.plain import MAX_TEXT, plain
 from lib_pxl.errors import NokenError, Words
 from lib_pxl.hosts.base import Wordbook
 from lib_pxl.hosts.carried import carried
-from lib_pxl.hosts.infotext import Infotext, written_in
 from lib_pxl.knobs import Choice, Knob, Text
 from lib_pxl.noken.bundle import is_pool
 from lib_pxl.noken.evolution import bear, derived
@@ -23,6 +22,7 @@ from lib_pxl.noken.individual import Individual
 from lib_pxl.noken.lineage import Lineage
 from lib_pxl.noken.pool import Pool
 from lib_pxl.noken.vocabulary import TINY, norm
+from lib_pxl.store.infotext import Infotext, written_in
 from lib_pxl.store.pictures import kind_of
 
 MIXED = 4  # words of which a random point is a blend

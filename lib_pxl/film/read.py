@@ -12,9 +12,9 @@ from lib_pxl.control.film import KNOBS
 from lib_pxl.control.layer import Layer
 from lib_pxl.control.program import LAYERS, MAX_TEXT, read_json
 from lib_pxl.errors import ProgramError, Words, shown
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.job import SWITCHES, Job
 from lib_pxl.hosts.run import KEY
+from lib_pxl.store.infotext import Infotext
 from lib_pxl.store.pictures import kind_of, reading
 
 _WANTED = "a JSON file of a program, a PNG made with pxl, or - for standard input"

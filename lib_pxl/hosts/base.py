@@ -79,6 +79,14 @@ class Host(Protocol):
     def credentials(self) -> Mapping[str, str] | None:
         """The users and passwords of the host's own API; empty where it asks for none, None where it is off."""
 
+    @property
+    def closed(self) -> str:
+        """Why nothing may be shared in this run, whatever was agreed to; empty where it may."""
+
+    @property
+    def wildcards(self) -> Sequence[Path]:
+        """The folders of wildcards that templates may name."""
+
     def vae(self) -> Vae:
         """The VAE in use now."""
 
@@ -94,6 +102,9 @@ class Host(Protocol):
     def forget(self) -> None:
         """Take back every word that `embed` made."""
 
+    def check_room(self, prompt: str) -> None:
+        """A NokenError where a word that `embed` made stands beyond what the encoders read of a prompt."""
+
     def draw(
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
     ) -> Image.Image:
@@ -107,6 +118,9 @@ class Host(Protocol):
 
     def annotators(self) -> Mapping[str, Annotator]:
         """What can read a map off a picture, by the map's name."""
+
+    def caption(self, picture: Image.Image) -> str:
+        """What is on a picture, in a few words; a HostError where nothing here can tell."""
 
 
 class Guest:

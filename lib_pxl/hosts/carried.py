@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.job import Job
 from lib_pxl.hosts.run import KEY
 from lib_pxl.noken.carry import unpack
 from lib_pxl.noken.genome import Noken
+from lib_pxl.store.infotext import Infotext
 
 
 def carried(infotext: str) -> list[Noken]:

@@ -14,10 +14,14 @@ from lib_pxl.errors import StoreError, Words
 from lib_pxl.hosts.annotation import Annotations
 from lib_pxl.hosts.formed import Formed
 from lib_pxl.hosts.latents import Latents
+from lib_pxl.hosts.recorder import Recorder, recorder
 from lib_pxl.noken.pool import Pool
 from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
+from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
+from lib_pxl.taste.opinions import Opinions
+from lib_pxl.taste.record import Record
 
 TASKS = 8  # tasks of the host's that are remembered; a page asks for its own at once
 
@@ -61,6 +65,24 @@ class Desk:
     def pool(self) -> Pool:
         """Every noken that was bred or brought in."""
         return Pool(self.database, self.data / "nokens")
+
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        """Of every picture that was recorded."""
+        return Thumbnails(self.data / THUMBNAILS)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """What writes down finished pictures."""
+        return recorder(self.data)
+
+    def opinions(self, profile: str = "me") -> Opinions:
+        """What one person has made, and thinks of it."""
+        return Opinions(self.database, profile)
+
+    def thumbnail(self, record: Record) -> Path | None:
+        """The file of a record's small picture, if there is one."""
+        return self.thumbnails.find(record.thumbnail)
 
     def finish(self, tab: str, problem: str | None, task: str = "") -> None:
         """Remember how a tab's job ended, and to which task of the host's it belongs: two people may share a tab."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,15 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import Control
+from lib_pxl.hosts.recorder import Finished, Heard, encoder_name
 from lib_pxl.hosts.request import Request
-from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+from lib_pxl.hosts.run import Run
 from lib_pxl.hosts.sampler import Levels, scheduler_class, watched
 from lib_pxl.hosts.watch import OnStep, Watch, encoded
 from lib_pxl.hosts.word import Words
 from lib_pxl.noken.genome import Noken
 from lib_pxl.store.folders import data_folder
+from lib_pxl.taste.template import wildcard_folders
 
 Size = tuple[int, int]
 _TASKS = {"txt2img": "Pipeline", "img2img": "Img2ImgPipeline", "inpaint": "InpaintPipeline"}
@@ -54,6 +56,7 @@ class Made:
     feed: Feed | None = None
     animation: Path | None = None
     trouble: str | None = None  # why there is none
+    heard: Sequence[Heard] | None = None  # of each picture, where they are to be recorded
 
 
 class DiffusersHost:
@@ -70,15 +73,22 @@ class DiffusersHost:
         readable: Sequence[Path] | None = None,
         credentials: Mapping[str, str] | None = None,
         annotators: Mapping[str, Annotator] | None = None,
+        captions: Callable[[Image.Image], str] | None = None,
+        closed: str = "",
     ) -> None:
-        self.pipe, self.readable, self.credentials = pipe, readable, credentials
+        self.pipe, self.readable, self.credentials, self.closed = pipe, readable, credentials, closed
         self.data = data_folder(data)
         self.model = model or Path(str(pipe.config.get("_name_or_path") or "diffusers")).name
         self.desk = Desk(self.data)
         self.guests: list[Guest] = []
-        self._annotators = annotators or {}
+        self._annotators, self._captions = annotators or {}, captions
         self._words = Words()
         self._busy = threading.Lock()
+
+    @property
+    def wildcards(self) -> Sequence[Path]:
+        """Those in the data folder."""
+        return wildcard_folders(self.data)
 
     def vae(self) -> Vae:
         """The pipeline's VAE, named by the first and last weights of its encoder."""
@@ -151,7 +161,7 @@ class DiffusersHost:
         """A picture of which the studio's tabs know nothing."""
         side = (size or min(self.side, LARGEST)) // self.factor * self.factor
         asked = Request(prompt, seed=seed, steps=steps, cfg=cfg, width=side, height=side).checked(self.factor)
-        run = Run(self, self.desk, lambda sentence: None)
+        run = Run(self, self.desk)
         with self._busy:
             try:
                 for name, vectors in words.items():
@@ -176,6 +186,12 @@ class DiffusersHost:
     def annotators(self) -> Mapping[str, Annotator]:
         """Those that the host was given."""
         return self._annotators
+
+    def caption(self, picture: Image.Image) -> str:
+        """By the model that the host was given."""
+        if self._captions is None:
+            raise HostError("caption", got=Sentence("no model for it"), wanted="a BLIP: start with --caption")
+        return self._captions(picture)
 
     @property
     def tokenizers(self) -> Mapping[str, Any]:
@@ -208,8 +224,7 @@ class DiffusersHost:
         stop: threading.Event | None = None,
     ) -> Made:
         """The pictures of one request; `stop`, once set, ends it after the step under way."""
-        told: dict[str, str] = {}
-        run = Run(self, self.desk, lambda sentence: told.update({ERROR_KEY: sentence}))
+        run = Run(self, self.desk)
         stop = stop or threading.Event()
         with self._busy:
             try:
@@ -222,35 +237,44 @@ class DiffusersHost:
                     run.feed.close()
                 self.forget()
                 self.desk.keep(tab or request.kind, run.formed())
-                self.desk.finish(tab or request.kind, run.problem)
+                self.desk.finish(tab or request.kind, run.complaint)
         pictures = [each for sitting in sittings for each in sitting.pictures]
         seeds = [seed for sitting in sittings for seed in sitting.request.seeds]
         latents = torch.cat([sitting.latents for sitting in sittings])
         self.desk.previous = pictures[-1] if pictures else self.desk.previous
-        if run.text and run.problem is None:
-            told = {KEY: run.text}
-        texts = [request.infotext(seed, self.model, told) for seed in seeds]
-        return Made(pictures, texts, seeds, latents, run.problem, stop.is_set(), run.control, run.feed)
+        texts = [request.infotext(seed, self.model, run.told) for seed in seeds]
+        heard = self._heard(sittings) if run.album is not None and not stop.is_set() else None
+        return Made(pictures, texts, seeds, latents, run.problem, stop.is_set(), run.control, run.feed, heard=heard)
+
+    def record(self, made: Made, paths: Sequence[Path | None]) -> str | None:
+        """Hand the pictures to the recorder, where their job asked for it; says what went wrong, now or before."""
+        for picture, text, path, heard in zip(made.pictures, made.infotexts, paths, made.heard or ()):  # noqa: B905
+            try:
+                self.desk.recorder.put(Finished(text, None if path else picture, path, heard))
+            except HostError as problem:
+                return str(problem)
+        return self.desk.recorder.trouble() if made.heard is not None else None
+
+    def _heard(self, sittings: Sequence[Sitting]) -> list[Heard]:
+        letter, (_, _, encoder) = list(self._encoders().items())[-1]
+        table = encoder.get_input_embeddings().weight
+        if table.is_meta or not all(len(sitting.heard) == len(sitting.pictures) for sitting in sittings):
+            return [{} for sitting in sittings for _ in sitting.pictures]
+        name = encoder_name(letter, table)
+        return [{name: each} for sitting in sittings for each in sitting.heard]
 
     def _said(self, request: Request, run: Run) -> Request:
         """The request with words of ours in place of the nokens that its prompts name."""
-        given = [[request.prompt], [request.negative]]
-        said = run.say(given)
-        if said is not given and run.problem is None:
-            with run.stepping_aside():
-                self.check_room(*(text for (text,) in said))
-            said = said if run.problem is None else run.say(given)
-        return replace(request, prompt=said[0][0], negative=said[1][0])
+        (prompt,), (negative,) = run.say([[request.prompt], [request.negative]])
+        return replace(request, prompt=prompt, negative=negative)
 
-    def check_room(self, *prompts: str) -> None:
-        """Words of ours fit into what the encoders read of a prompt, or a NokenError."""
-        for prompt in prompts:
-            self._words.check(functools.partial(self.pipe.maybe_convert_prompt, prompt))
+    def check_room(self, prompt: str) -> None:
+        """A NokenError where a word of ours stands beyond the one part that is read of a prompt."""
+        self._words.check(functools.partial(self.pipe.maybe_convert_prompt, prompt))
 
     def spoken(self, pipe: Any, asked: Request, change: Change) -> Conds:
         """The conditionings of a request whose prompts are changed, the same at every call."""
         said = replace(asked, prompt=change(asked.prompt), negative=change(asked.negative))
-        self.check_room(said.prompt, said.negative)
         pipe.register_modules(**self.tokenizers)
         with torch.no_grad():
             cond, uncond = encoded(pipe, said, self.device)
@@ -318,6 +342,7 @@ class Sitting:
         self.starts = batch.frames or ([] if request.image is None else [request.image] * request.batch)
         self.latents = torch.zeros(0)
         self.pictures: list[Image.Image] = []
+        self.heard: list[Tensor] = []
         # One for each picture, on the CPU, so that neither the batch nor the device changes a picture.
         self.generators = [torch.Generator("cpu").manual_seed(seed) for seed in request.seeds]
 
@@ -382,6 +407,7 @@ class Sitting:
             callback_on_step_end_tensor_inputs=watch.tensors(pipe),
         )  # fmt: skip
         self.latents = watch.latents
+        self.heard = self.heard or watch.heard  # the first pass's
         if not self.latents.isfinite().all():
             raise HostError("picture", got="numbers that are not finite", wanted="a model whose weights are whole")
         return list(result.images)

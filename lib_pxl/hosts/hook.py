@@ -17,6 +17,7 @@ from lib_pxl.hosts.base import Host, Pass
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import OFF, Job
+from lib_pxl.hosts.recorder import Heard
 from lib_pxl.hosts.redraw import ANIMATION_KEY, Easel, Redraw, collect, is_brought, redraws
 from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 
@@ -32,6 +33,13 @@ class Webui(Host, Easel, Protocol):
 
     def stage(self, p: Any, noise: Tensor) -> Pass:
         """The pass about to start."""
+
+    def heard(self, p: Any) -> Sequence[Heard]:
+        """What the model's own encoder has made of the prompts of this batch."""
+
+    @property
+    def broken_off(self) -> bool:
+        """True where the picture at hand was interrupted or skipped."""
 
     @property
     def task(self) -> str:
@@ -65,19 +73,21 @@ class Hooks:
             self.host.forget()
         left = {key: value for key, value in p.extra_generation_params.items() if key not in TOLD}
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
-        run = Run(self.host, self.desk, lambda sentence: _tell(p, sentence))
+        run = Run(self.host, self.desk, lambda sentence: _tell(p, run, sentence))
         values = getattr(p, "pxl_axis_values", {})
         change = (lambda job: self._axis_values(job, values)) if values else None
         run.start(given, change, redraws(p) and not inside, is_brought(p))
         if run.problem is None and inside and not run.inner:
             return
         p.pxl_run = (id(p), run)
+        if inside or (is_brought(p) and p.do_not_save_samples):
+            run.album = None  # a part of a picture that another script puts together
         if run.left_out and not inside:
             p.comment("pxl: a script brought its own picture to start from, so animations are left out")
         if run.problem is None and run.feed is not None:
             self._redraw(p, run, run.feed)
         self._revise(p, run)
-        _say_how(p, run)
+        p.extra_generation_params.update(run.told)
 
     def _revise(self, p: Any, run: Run) -> None:
         """A cell of a grid says its prompts as it makes them."""
@@ -124,7 +134,7 @@ class Hooks:
         p.pxl_hires = hires
         for (name, texts), new in zip(hires.items(), later, strict=True):
             setattr(p, name, [*texts[: here.start], *new, *texts[here.stop :]])
-        _say_how(p, run)
+        p.extra_generation_params.update(run.told)
 
     def batch_read(self, p: Any) -> None:
         """The host has read a batch's prompts."""
@@ -145,6 +155,19 @@ class Hooks:
         run = _run_of(p)
         if run is not None and run.control.animation is not None:
             run.made.append(holder)
+        if run is not None and run.album is not None:
+            with run.recording():
+                run.album.add(holder, _template(p, run.album.count), not self.host.broken_off)
+
+    def record(self, p: Any, processed: Any) -> None:
+        """All images are made, and their infotexts known."""
+        run = _run_of(p)
+        if run is not None and run.album is not None:
+            with run.recording():
+                run.album.hand_over(processed.infotexts[processed.index_of_first_image :])
+            run.unrecorded = run.unrecorded or self.desk.recorder.trouble()
+            if run.unrecorded:
+                processed.comments += f"pxl: {run.unrecorded}\n"
 
     def collect(self, p: Any, processed: Any) -> None:
         """All images are made: put them together where that is asked for."""
@@ -157,6 +180,7 @@ class Hooks:
         """Prepare a pass. Forge calls this twice for hires; the second replaces the first."""
         if self.speaking is not None and self.speaking is _run_of(p):
             _name_files(p)
+        self._listen(p)
         run = _acting(p)
         if run is None:
             return
@@ -168,6 +192,13 @@ class Hooks:
                 if edited is not noise:
                     noise.copy_(edited)
         _revert(p, run)
+
+    def _listen(self, p: Any) -> None:
+        """The hires pass has prompts of its own, but the picture is the first one's."""
+        run = _run_of(p)
+        if run is not None and run.album is not None and not p.is_hr_pass:
+            with run.recording():
+                run.album.turn(lambda: self.host.heard(p))
 
     def on_cfg_denoiser(self, params: Any) -> None:
         """Remember sigma and x; swap the conditionings."""
@@ -222,7 +253,7 @@ class Hooks:
             if formed or of_page:
                 self.desk.keep(tab, formed, self.host.task)
             if of_page:  # the page asks for its own jobs
-                self.desk.finish(tab, run.problem, self.host.task)
+                self.desk.finish(tab, run.complaint or run.unrecorded, self.host.task)
 
     def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:
         """A picture made without pxl switches control off."""
@@ -246,6 +277,13 @@ def _acting(p: Any) -> Run | None:
     return run if run is not None and run.active else None
 
 
+def _template(p: Any, number: int) -> str:
+    """The prompt that wildcards made this image's of; a list of prompts was made by a script, and has none."""
+    said = getattr(p, "main_prompt", "")
+    is_one = isinstance(p.prompt, str) and number < len(p.all_prompts) and said != p.all_prompts[number]
+    return said if is_one else ""
+
+
 def _revert(p: Any, run: Run) -> None:
     """After a problem, start from the user's own picture again."""
     redraw = p.pxl_redraw
@@ -263,14 +301,9 @@ def _name_files(p: Any) -> None:
         names[:] = p.all_prompts[first : first + len(names)]
 
 
-def _say_how(p: Any, run: Run) -> None:
-    if run.problem is None and (text := run.text):
-        p.extra_generation_params[KEY] = text
-
-
-def _tell(p: Any, sentence: str) -> None:
+def _tell(p: Any, run: Run, sentence: str) -> None:
     p.extra_generation_params.pop(KEY, None)
-    p.extra_generation_params[ERROR_KEY] = sentence
+    p.extra_generation_params.update(run.told)
     p.comment(f"pxl: {sentence}")
     log.warning("pxl: %s", sentence)
 

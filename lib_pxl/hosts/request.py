@@ -12,9 +12,9 @@ from PIL import Image
 
 from lib_pxl import __version__
 from lib_pxl.errors import HostError, ProgramError
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.sampler import SAMPLERS
 from lib_pxl.knobs import Choice, Knob
+from lib_pxl.store.infotext import Infotext
 
 LARGEST_SEED = 2**32 - 1
 UPSCALER = "Latent (bicubic)"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.base import Pass
+from lib_pxl.hosts.recorder import pooled
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import Run
 from lib_pxl.hosts.sampler import SAMPLERS, Levels
@@ -42,6 +43,7 @@ class Watch:
     def __init__(self, run: Run, kind: str, on_step: OnStep | None, stop: threading.Event) -> None:
         self.run, self.kind, self.on_step, self.stop = run, kind, on_step, stop
         self.latents = torch.zeros(0)
+        self.heard: list[Tensor] = []  # the prompts (D,) as the encoder made them, where the job is recorded
         self._call = 0
         self._noise_seen = False
         self._words: Any = None  # cond and uncond as the pipeline would use them
@@ -96,7 +98,8 @@ class Watch:
 
     def tensors(self, pipe: Any) -> list[str]:
         """What the pipeline shall show `after` each step."""
-        words = ["prompt_embeds", "add_text_embeds"] if self._words is not None else []
+        listens = self._words is not None or self.run.album is not None
+        words = ["prompt_embeds", "add_text_embeds"] if listens else []
         return ["latents", *(name for name in words if name in pipe._callback_tensor_inputs)]  # noqa: SLF001
 
     def after(self, pipe: Any, number: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +107,8 @@ class Watch:
         self.latents = tensors["latents"]
         if self.on_step:
             self.on_step(Step(self.kind, number + 1, self.count, self._estimate))
+        if self.run.album is not None and not self.heard:
+            self._listen(tensors)
         if self.stop.is_set():
             pipe._interrupt = True  # noqa: SLF001  (as diffusers' guide on callbacks has it)
         if self._words is None or self._call >= self.count:
@@ -111,6 +116,14 @@ class Watch:
         cond, uncond = self._spoken()
         parts = {"prompt_embeds": "crossattn", "add_text_embeds": "vector"}
         return {name: _joined(uncond, cond, parts[name]) for name in tensors if name in parts}
+
+    def _listen(self, tensors: dict[str, Any]) -> None:
+        """The pictures' own prompts stand behind the negative ones."""
+        with self.run.recording():
+            rows = tensors["prompt_embeds"][-self._batch :]
+            vectors = tensors["add_text_embeds"][-self._batch :] if "add_text_embeds" in tensors else None
+            conds = rows if vectors is None else [{"vector": each} for each in vectors]
+            self.heard = [pooled(each, rows.shape[-1]) for each in conds]
 
     def _spoken(self) -> tuple[Any, Any]:
         """The conditionings of the next call."""

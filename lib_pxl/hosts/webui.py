@@ -44,10 +44,13 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.encoded import Encoded
 from lib_pxl.hosts.hook import Hooks, sigma_of
+from lib_pxl.hosts.recorder import Heard, encoder_name, pooled
 from lib_pxl.hosts.run import KEY
 from lib_pxl.noken.genome import Noken
+from lib_pxl.taste.template import wildcard_folders
 
 FOLDERS = "pxl_map_folders"
+UNSHARED = "pxl_no_share"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
 _count = itertools.count()
 OUTPUTS = ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_extras_samples", "outdir_save")
@@ -60,6 +63,7 @@ class WebuiHost:
 
     def __init__(self) -> None:
         self._embedded: list[tuple[Any, Any]] = []
+        self._encoders: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
         # As they are now: a job of the API may override them for itself.
         self._outputs = [str(getattr(shared.opts, key, "") or "") for key in OUTPUTS]
 
@@ -82,6 +86,22 @@ class WebuiHost:
         if not (shared.cmd_opts.api or shared.cmd_opts.nowebui):
             return None
         return dict(pair.split(":", 1) for pair in (shared.cmd_opts.api_auth or "").split(",") if ":" in pair)
+
+    @property
+    def closed(self) -> str:
+        """As --nowebui, --pxl-no-share and the setting say; the setting may change while the host runs."""
+        if shared.cmd_opts.nowebui:
+            return "--nowebui: a run without a page shares nothing"
+        if getattr(shared.cmd_opts, UNSHARED, False):
+            return "--pxl-no-share is set: nothing is shared, whatever was agreed to"
+        if getattr(shared.opts, UNSHARED, False):
+            return "sharing is switched off in the settings, under pxl"
+        return ""
+
+    @property
+    def wildcards(self) -> Sequence[Path]:
+        """pxl's own, the host's and its extensions'."""
+        return wildcard_folders(self.data, Path(paths.data_path))
 
     def vae(self) -> Vae:
         """The VAE of the loaded checkpoint."""
@@ -134,6 +154,9 @@ class WebuiHost:
         single = "h" if getattr(shared.sd_model, "is_sd2", False) else "l"
         names = [single] if len(tables) == 1 else [t.textual_inversion_key.removeprefix("clip_") for t in tables]
         return {name: table.wrapped.weight for name, table in zip(names, tables)}  # noqa: B905
+
+    def check_room(self, prompt: str) -> None:
+        """Prompts of any length are read, in parts."""
 
     def draw(
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
@@ -214,6 +237,19 @@ class WebuiHost:
         """Those of ControlNet, where it is there."""
         return annotation.of_webui()
 
+    def caption(self, picture: Image.Image) -> str:
+        """By the BLIP of "Interrogate CLIP", which is not fetched for this: it is gigabytes."""
+        interrogator, folder = shared.interrogator, Path(paths.models_path) / "BLIP"
+        if interrogator.blip_model is None and not any(folder.glob("*.pth")):
+            wanted = f'BLIP in {folder}, where "Interrogate CLIP" in img2img puts it'
+            raise HostError("caption", got=Words("no model for it"), wanted=wanted)
+        with call_queue.queue_lock:
+            interrogator.load()
+            try:
+                return str(interrogator.generate_caption(picture.convert("RGB")))
+            finally:
+                interrogator.unload()
+
     def schedule(self, p: Any) -> Tensor:
         """The sigmas (N+1,) of the pass about to start, as the host's sampler will compute them again."""
         steps, skipped = (p.hr_second_pass_steps or p.steps) if p.is_hr_pass else p.steps, 0
@@ -269,6 +305,28 @@ class WebuiHost:
             return said.at(p.sampler.model_wrap_cfg.step) if shared.sd_model is model else (None, None)
 
         return now
+
+    def heard(self, p: Any) -> list[Heard]:
+        """By the conditionings that the sampler is about to have, without another encoding; of a prompt that changes
+        over the steps, as it ends."""
+        name, width = self._encoder()
+        prompts = ([part.schedules[-1].cond for part in parts] for parts in p.c.batch)
+        return [{name: torch.stack([pooled(each, width) for each in conds]).mean(0)} for conds in prompts]
+
+    def _encoder(self) -> tuple[str, int]:
+        """The name and the width of the encoder whose vector stands for a prompt: of several it is the last."""
+        model = shared.sd_model
+        if model not in self._encoders:  # the search costs milliseconds
+            letter, table = list(self._tables().items())[-1]
+            self._encoders[model] = encoder_name(letter, table), int(table.shape[1])
+        name, width = self._encoders[model]
+        skipped = int(getattr(shared.opts, "CLIP_stop_at_last_layers", 1))
+        return (f"{name} skip {skipped}" if skipped > 1 and not name.startswith("g") else name), width
+
+    @property
+    def broken_off(self) -> bool:
+        """As the buttons have it."""
+        return bool(shared.state.interrupted or shared.state.skipped)
 
     @property
     def task(self) -> str:
@@ -396,6 +454,7 @@ def _script_class(hooks: Hooks, panel: Callable[[str], list[Any]]) -> type:
         def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
             """After the last image."""
             made = processed.images[processed.index_of_first_image :]  # before it, a grid
+            hooks.record(p, processed)
             hooks.collect(p, processed)
             hooks.finish(p, "img2img" if self.is_img2img else "txt2img", made)
 
@@ -423,6 +482,10 @@ def _add_settings() -> None:
         restrict_api=True,  # else a stranger's job could name any folder for itself
     )
     shared.opts.add_option(FOLDERS, info)
+    off = shared.OptionInfo(
+        False, "Share nothing, whatever was agreed to on the Share tab", section=("pxl", "pxl"), restrict_api=True
+    )
+    shared.opts.add_option(UNSHARED, off)
 
 
 def _hires_steps(p: Any) -> int:

@@ -60,8 +60,13 @@ def kind_of(head: bytes) -> Kind | None:
 def open_still(source: Path | bytes) -> Image.Image:
     """A still picture as upright RGB, 8 bits a channel, transparency laid on white."""
     with reading(source) as (image, what):
-        _judge_still(image, what)
-        return on_white(_upright(image, what))
+        return still(image, what)
+
+
+def still(image: Image.Image, what: str) -> Image.Image:
+    """One that is being read, as `open_still` gives it."""
+    _judge_still(image, what)
+    return on_white(_upright(image, what))
 
 
 def open_mask(source: Path | bytes) -> Image.Image:
@@ -76,9 +81,10 @@ def open_mask(source: Path | bytes) -> Image.Image:
 
 
 @contextlib.contextmanager
-def reading(source: Path | bytes) -> Iterator[tuple[Image.Image, str]]:
+def reading(source: Path | bytes, name: str = "") -> Iterator[tuple[Image.Image, str]]:
     """A picture of sound size, not decoded yet, and its name; whatever goes wrong inside is an ImageError."""
-    what = "picture" if isinstance(source, bytes) else f"picture {shown(source.name)}"
+    name = name or ("" if isinstance(source, bytes) else source.name)
+    what = f"picture {shown(name)}" if name else "picture"
     with _stream(source, what) as stream:
         kind = _announced(stream, what)
         try:

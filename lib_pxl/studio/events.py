@@ -13,10 +13,10 @@ import gradio as gr
 
 from lib_pxl.errors import PxlError, StoreError
 from lib_pxl.hosts.diffusers import Made
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.job import OFF, Job
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import KEY
+from lib_pxl.store.infotext import Infotext
 from lib_pxl.store.pictures import open_still
 from lib_pxl.studio import live, output
 from lib_pxl.studio.page import Form
@@ -116,12 +116,18 @@ class Events:
         folder = self.work.outputs
         trouble = live.refused(f"Made, but not put together: {made.trouble}") if made.trouble else ""
         shown: list[Any] = []
+        paths: list[Path | None] = []
         for picture, text, seed in zip(made.pictures, made.infotexts, made.seeds, strict=True):
             try:
-                shown.append(str(output.save(folder, picture, text, seed)))
+                paths.append(output.save(folder, picture, text, seed))
+                shown.append(str(paths[-1]))
             except StoreError as problem:
                 trouble = live.refused(f"Made, but not kept: {problem}")
+                paths.append(None)
                 shown.append(picture)
+        unrecorded = self.work.host.record(made, paths)
+        if unrecorded:
+            trouble = live.refused(f"Made, but {unrecorded}")
         texts = made.infotexts
         if made.animation is not None:  # first, as a WebUI's grid
             shown, texts = [str(made.animation), *shown], [texts[0], *texts]

@@ -50,6 +50,11 @@ class Opinions:
         (row,) = database.rows("SELECT number FROM taste_profiles WHERE name = ?", (self.profile,))
         self._number: int = row["number"]
 
+    @property
+    def number(self) -> int:
+        """By which the database knows the person."""
+        return self._number
+
     def profiles(self) -> list[str]:
         """All who have opinions here."""
         return [row["name"] for row in self.database.rows("SELECT name FROM taste_profiles ORDER BY number")]
@@ -63,6 +68,7 @@ class Opinions:
         self,
         limit: int = 100,
         before: int | None = None,
+        after: int = 0,
         *,
         text: str = "",
         sitting: str = "",
@@ -70,17 +76,22 @@ class Opinions:
         since: str = "",
         until: str = "",
     ) -> list[tuple[int, Record]]:
-        """A page of the items, the newest first, each with its number; the last number is the next page's `before`."""
-        where = "profile = ?"
+        """A page of the items, the newest first, each with its number; the last number is the next page's `before`.
+
+        Every word of the text is in the prompt.
+        """
+        # Only a sitting or a checkpoint is worth an index: by that of a profile, all its items would have to be sorted.
+        where = "profile = ?" if sitting or checkpoint else "+profile = ?"
         values: list[object] = [self._number]
-        pattern = "%" + text.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%" if text else ""
+        words = [each.replace("!", "!!").replace("%", "!%").replace("_", "!_") for each in text.split()]
         for sql, value in (
             ("number < ?", before),
+            ("number > ?", after),
             ("sitting = ?", sitting),
             ("checkpoint = ?", checkpoint),
             ("time >= ?", since),
             ("time < ?", until),
-            ("prompt LIKE ? ESCAPE '!'", pattern),
+            *(("prompt LIKE ? ESCAPE '!'", f"%{each}%") for each in words),
         ):
             if value:
                 where, values = f"{where} AND {sql}", [*values, value]
@@ -92,6 +103,28 @@ class Opinions:
         if not found:
             raise StoreError("item", got=which, wanted="the id of one that is kept here")
         return found[0][1]
+
+    def relocate(self, which: str, image: str, image_hash: str) -> None:
+        """The picture of an item lies elsewhere now."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE taste_items SET image = ?, image_hash = ? WHERE profile = ? AND id = ?",
+                (keepable(image), image_hash, self._number, which),
+            )
+
+    def caption(self, which: str, text: str) -> None:
+        """Say what is on the picture of an item."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE taste_items SET caption = ? WHERE profile = ? AND id = ?",
+                (keepable(text), self._number, which),
+            )
+
+    def uncaptioned(self) -> int:
+        """How many items have no caption."""
+        sql = "SELECT count(*) AS count FROM taste_items WHERE profile = ? AND caption = ''"
+        count: int = self.database.rows(sql, (self._number,))[0]["count"]
+        return count
 
     def judge(self, opinion: Opinion) -> None:
         """Keep an opinion of items that are here; its category is made if there is none."""
@@ -117,13 +150,24 @@ class Opinions:
             UNION SELECT second FROM taste_opinions WHERE profile = ?1 AND {_VALID}) ORDER BY number"""
         return [record.item for _, record in self._read(where, [self._number])]
 
-    def undo(self) -> Opinion | None:
-        """Take back the last opinion, which stays known but does not count any more; None where there is none."""
+    def undo(self, key: str = "") -> Opinion | None:
+        """Take back the last opinion, or that of a key; it stays known but does not count. None where there is none."""
         with self.database.transaction() as connection:
-            rows = self.database.rows(f"{_TOLD} ORDER BY taste_opinions.number DESC LIMIT 1", (self._number,))
+            which, values = (" AND taste_opinions.key = ?", [key]) if key else ("", [])
+            sql = f"{_TOLD}{which} ORDER BY taste_opinions.number DESC LIMIT 1"
+            rows = self.database.rows(sql, [self._number, *values])
             for row in rows:
                 connection.execute(f"UPDATE taste_opinions SET undone = {NOW} WHERE number = ?", (row["number"],))
         return _opinion(rows[0]) if rows else None
+
+    def withdraw(self, item: str, category: str) -> int:
+        """Take back all ratings of an item in a category, and say how many counted until now."""
+        with self.database.transaction() as connection:
+            return connection.execute(
+                f"UPDATE taste_opinions SET undone = {NOW} WHERE undone IS NULL AND value IS NOT NULL "
+                "AND first = ? AND category = ?",
+                (self._item(item), self._known(category)),
+            ).rowcount
 
     def categories(self) -> list[Category]:
         """All of them, in the order in which they were made."""
@@ -236,8 +280,9 @@ class Opinions:
     def _read(self, where: str, values: Sequence[object]) -> list[tuple[int, Record]]:
         rows = self.database.rows(f"SELECT * FROM taste_items WHERE {where}", values)
         vectors: dict[int, dict[str, bytes]] = {}
-        inner = f"SELECT number FROM taste_items WHERE {where}"
-        for row in self.database.rows(f"SELECT * FROM taste_vectors WHERE item IN ({inner})", values):
+        found = json.dumps([row["number"] for row in rows])
+        of = "SELECT * FROM taste_vectors WHERE item IN (SELECT value FROM json_each(?))"
+        for row in self.database.rows(of, [found]):
             vectors.setdefault(row["item"], {})[row["encoder"]] = row["vector"]
         return [(row["number"], Record.of_row(row, vectors.get(row["number"], {}))) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The tab: what can be bred, ranked and shared. Each part says what is there today."""
+"""The tab: what is bred, ranked and shared; the scripts of the page draw each part into its place."""
 
 from __future__ import annotations
 
@@ -7,21 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-LATER = {
-    "Taste": "**Ranking is not here yet.** This is where your pictures will be rated and set against each other, and "
-    "where a model of your own taste will be trained. Nothing is recorded until then.",
-    "Share": "**Sharing is not here yet, and nothing leaves this machine.** When it comes it is off until you say yes, "
-    "it shows the exact bytes first, and taking it back is as easy as giving it.",
-}
+PARTS = ("breed", "taste", "share")
 
 
 def build(key: str) -> Any:
-    """The whole tab, as the hosts and the studio want it; javascript/pxl_breed.js calls the routes with the key."""
+    """The whole tab, as the hosts and the studio want it; the scripts of the page call the routes with the key."""
     with gr.Blocks(analytics_enabled=False) as blocks, gr.Tabs(elem_id="pxl_tabs"):
-        with gr.Tab("Breed", elem_id="pxl_tab_breed"):
-            place = f'<div class="pxl-panel pxl-breed" id="pxl_breed" data-key="{html.escape(key)}"></div>'
-            gr.HTML(place, elem_id="pxl_breed_place")
-        for name, text in LATER.items():
-            with gr.Tab(name, elem_id=f"pxl_tab_{name.lower()}"):
-                gr.Markdown(text, elem_id=f"pxl_{name.lower()}_today")
+        for name in PARTS:
+            with gr.Tab(name.title(), elem_id=f"pxl_tab_{name}"):
+                place = f'<div class="pxl-panel pxl-{name}" id="pxl_{name}" data-key="{html.escape(key)}"></div>'
+                gr.HTML(place, elem_id=f"pxl_{name}_place")
     return blocks

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy
 import pytest
+from PIL import Image
 
 from lib_pxl.control.preset import PRESETS
 from lib_pxl.errors import StoreError
 from lib_pxl.hosts.desk import TASKS, Desk, page_key
 from lib_pxl.hosts.formed import Formed, Reel
+from lib_pxl.taste import Item
+from lib_pxl.taste.record import Record
 from tests.control.stage import PICTURE
 
 
@@ -77,3 +80,15 @@ def test_the_page_s_key_is_long_and_outlives_a_reload_but_not_the_process(tmp_pa
     assert len(before) >= 32 and Desk(tmp_path / "other").key == before
     page_key.cache_clear()
     assert page_key() != before
+
+
+def test_the_opinions_of_each_person_lie_in_the_one_database_with_their_small_pictures(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    which = "0a" * 16
+    name = desk.thumbnails.put(which, Image.new("RGB", (8, 8)))
+    desk.opinions("Ann").add([Record(Item(which), thumbnail=name), Record(Item("b"), thumbnail="../pxl.sqlite")])
+    assert desk.opinions().records() == [] and desk.opinions().database is desk.database
+    (_, other), (_, record) = Desk(tmp_path).opinions("Ann").records()
+    path = desk.thumbnail(record)
+    assert path is not None and path.is_relative_to(tmp_path / "thumbnails")
+    assert desk.thumbnail(other) is None

@@ -22,10 +22,10 @@ from lib_pxl.control import Canvas
 from lib_pxl.errors import HostError, PxlError
 from lib_pxl.hosts.base import Guest, Pass
 from lib_pxl.hosts.diffusers import DiffusersHost, Made
-from lib_pxl.hosts.infotext import Infotext
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.sampler import OWN, SAMPLERS, scheduler_class
 from lib_pxl.hosts.watch import Step
+from lib_pxl.store.infotext import Infotext
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cast")  # an untrained model's pixels
 SIZE = 64

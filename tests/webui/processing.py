@@ -21,8 +21,10 @@ from torch import Tensor
 
 from lib_pxl.control.map import pixels
 from lib_pxl.hosts import fake
+from tests.taste.pictures import save
 
 ALPHAS = (1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2).cumprod(0)
+WAYS = {".png": "tEXt", ".jpg": "JPEG", ".webp": "WEBP"}
 CALLBACKS = (
     "on_before_ui",
     "on_ui_settings",
@@ -121,6 +123,8 @@ class FilmJob(RedrawJob):
         self.overlay_images: Any = None
         self.mask_for_overlay: Any = None
         self.paste_to: Any = None
+        self.enable_pnginfo = True
+        self.do_not_save_samples, self.saves = False, ""  # the suffix of the files
         self.started: list[tuple[Any, ...]] = []  # what each call of init made of its pictures
         self.corrected: list[Any] = []
         self.outpath_grids = self.outpath_samples = ""
@@ -187,7 +191,7 @@ class Webui:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Any, flavour: str = "A1111") -> None:
         self.flavour, self.folder = flavour, folder
         self.callbacks: dict[str, list[Any]] = {name: [] for name in CALLBACKS}
-        self.calls = 0
+        self.calls, self.wide = 0, False
         self._install(monkeypatch)
 
     def reload(self) -> type:
@@ -233,6 +237,11 @@ class Webui:
         assert len(after.x) == b
         return after.x
 
+    def cond(self, prompt: str) -> Any:
+        """What the text encoder makes of a prompt: (T, D), or SDXL's dictionary."""
+        rows = torch.stack([fake._made_up(word)[0] for word in prompt.split()])
+        return {"crossattn": rows, "vector": torch.cat([rows.mean(0), torch.ones(6)])} if self.wide else rows
+
     def fire(self, name: str, *arguments: Any) -> list[Any]:
         """All callbacks of one kind."""
         return [hook(*arguments) for hook in self.callbacks[name]]
@@ -254,7 +263,7 @@ class Webui:
                 "autocast": contextlib.nullcontext,
             },
             "images": {"resize_image": _resized, "save_image": _saved},
-            "paths": {"data_path": str(self.folder)},
+            "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
             "prompt_parser": {},
             "processing": {"StableDiffusionProcessingImg2Img": Redraw, "opt_C": 4, "opt_f": 8},
             "progress": {"current_task": None},
@@ -273,7 +282,7 @@ class Webui:
                     auto_vae_precision=True,
                     enable_pnginfo=True,
                 ),
-                "state": SimpleNamespace(textinfo=None, interrupted=False),
+                "state": SimpleNamespace(textinfo=None, interrupted=False, skipped=False),
                 "OptionInfo": SimpleNamespace,
             },
             "textual_inversion": {},
@@ -336,7 +345,10 @@ def _film(host: Webui, p: FilmJob) -> Tensor:
     p.all_negative_prompts = [p.negative_prompt] * len(p.all_prompts)
     p.all_seeds = [p.seed + (i if p.subseed_strength == 0 else 0) for i in range(len(p.all_prompts))]
     p.all_subseeds = [p.subseed + i for i in range(len(p.all_prompts))]
+    p.main_prompt = p.all_prompts[0]
     script.process(p, *arguments)
+    if hasattr(p, "wildcards"):
+        p.all_prompts = list(p.wildcards)
     p.init(p.all_prompts, p.all_seeds, p.all_subseeds)
     latents, images = [], []
     for n in range(p.n_iter):
@@ -347,6 +359,7 @@ def _film(host: Webui, p: FilmJob) -> Tensor:
         p.negative_prompts = p.all_negative_prompts[here]
         script.before_process_batch(p, *arguments, batch_number=n, prompts=p.prompts, seeds=p.seeds)
         noise = torch.stack([torch.randn(4, *p.size, generator=torch.Generator().manual_seed(s)) for s in p.seeds])
+        p.c = SimpleNamespace(batch=[_encoded(host, prompt) for prompt in p.prompts])
         x = sampled(host, p, noise, lambda: p.init_latent)
         latents.append(x)
         for i, image in enumerate(picture(x)):
@@ -354,14 +367,38 @@ def _film(host: Webui, p: FilmJob) -> Tensor:
             holder = SimpleNamespace(image=image)
             script.postprocess_image_after_composite(p, holder, *arguments)
             images.append(holder.image)
+            _written(p, holder.image, len(images) - 1)
     if hasattr(p, "inner_job"):
         host.process_images(p.inner_job)
     p.color_corrections = None
-    infotexts = [f"a cat\nSteps: 6, Seed: {seed}, Size: 128x128" for seed in p.all_seeds[: len(images)]]
+    infotexts = [_infotext(p, place) for place in range(len(images))]
     grid = [] if p.do_not_save_grid or len(images) < 2 else [Image.new("RGB", (9, 9))]
     p.processed = Processed(p, [*grid, *images], [*(infotexts[:1] if grid else []), *infotexts], len(grid))
     script.postprocess(p, p.processed, *arguments)
     return torch.cat(latents)
+
+
+def _infotext(p: FilmJob, place: int) -> str:
+    return f"{p.all_prompts[place]}\nSteps: 6, Seed: {p.all_seeds[place]}, Size: 128x128"
+
+
+def _written(p: FilmJob, image: Image.Image, place: int) -> None:
+    """images.save_image for a sample, and what the loop does to it afterwards."""
+    text = _infotext(p, place)
+    if p.saves and not p.do_not_save_samples:
+        folder = Path(p.outpath_samples)
+        path = save(folder / f"{len(list(folder.glob('*'))):05}{p.saves}", text, WAYS[p.saves], image)
+        image.already_saved_as = str(path)  # type: ignore[attr-defined]
+    if p.enable_pnginfo:
+        image.info["parameters"] = text
+
+
+def _encoded(host: Webui, prompt: str) -> list[Any]:
+    """What prompt_parser makes of a prompt: of each part a list of conditionings."""
+    return [
+        SimpleNamespace(schedules=[SimpleNamespace(cond=torch.zeros(3, 8)), SimpleNamespace(cond=host.cond(part))])
+        for part in prompt.split("AND")
+    ]
 
 
 def _resized(mode: int, image: Image.Image, width: int, height: int) -> Image.Image:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from PIL import Image
+
 from lib_pxl.store.animations import INFO
 from lib_pxl.store.pictures import reading
 
@@ -54,12 +56,19 @@ def written_in(data: bytes) -> str:
     """What a picture says of how it was made, or nothing."""
     with reading(data) as (image, _):
         image.load()  # a PNG may have its text at the end
-        text = image.info.get(INFO)
-        comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT)
-    if isinstance(text, str) or not isinstance(comment, bytes):
-        return text if isinstance(text, str) else ""
+        return written_on(image)
+
+
+def written_on(image: Image.Image) -> str:
+    """The same of one that is read already."""
+    text = image.info.get(INFO)
+    if isinstance(text, str):
+        return text
+    comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT)
+    if not isinstance(comment, bytes):
+        return ""
     code, words = comment[:_CODE], comment[_CODE:]
-    little = words[:1] != b"\0" and words[1:2] == b"\0"  # A1111 writes big-endian, some others do not
+    little = words[1::2].count(0) > words[::2].count(0)  # A1111 writes big-endian, some others do not
     return words.decode(("utf-16-le" if little else "utf-16-be") if code.startswith(b"UNICODE") else "utf-8", "replace")
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from lib_pxl.hosts.infotext import Infotext, written_in
 from lib_pxl.hosts.request import KNOBS, Request
 from lib_pxl.hosts.sampler import SAMPLERS
+from lib_pxl.store.infotext import Infotext, written_in
 
 writable = st.characters(exclude_categories=["Cs"], exclude_characters="\0\r")
 lines = st.text(writable, max_size=40).filter(lambda line: not line.startswith("Negative prompt:") and "\n" not in line)
