@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +81,15 @@ class Tab:
         expect(self.sides).to_have_count(2)
         return [side.get_attribute("src") or "" for side in self.sides.all()]
 
-    def press(self, key: str) -> None:
-        """A key, once there is a pair to answer, and until another pair is there."""
+    def answers(self, act: Callable[[], None]) -> None:
+        """What is done once there is a pair, and until another one is there."""
         before = self.asked()
-        self.page.keyboard.press(key)
+        act()
         self.page.wait_for_function(f"before => ({SIDES}).join() !== before", arg=",".join(before))
+
+    def press(self, key: str) -> None:
+        """A key as an answer."""
+        self.answers(lambda: self.page.keyboard.press(key))
 
 
 @contextmanager
@@ -167,11 +171,7 @@ def test_a_tap_on_a_picture_is_the_answer_and_nothing_moves(tab: Tab) -> None:
     tab.asked()
     places = [side.bounding_box() for side in tab.root.locator(".pxl-side").all()]
     for number in (1, 2, 3):
-        before = tab.asked()
-        tab.root.locator(".pxl-side").nth(number % 2).click()
-        tab.page.wait_for_function(
-            "before => document.querySelector('.pxl-side img')?.getAttribute('src') !== before", arg=before[0]
-        )
+        tab.answers(tab.root.locator(".pxl-side").nth(number % 2).click)
         assert [side.bounding_box() for side in tab.root.locator(".pxl-side").all()] == places
     assert [each.outcome for each in tab.duels(3)] == [-1, 1, -1]
 
