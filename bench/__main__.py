@@ -14,6 +14,7 @@ from bench.meaning import meaning
 from bench.memory import memory
 from bench.moving import alike, contrast, gates, start, warp
 from bench.noken import crowd, noken
+from bench.recording import imported, recorded_jobs, recording
 from bench.show import show
 from bench.statistics import deviation, distance
 from bench.structure import fresh, structure
@@ -22,7 +23,7 @@ from bench.unet import unet
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
 NOKENS = [mixes, crossed, carried, morphs, evolved, noken, crowd]
-TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price]
+TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported]
 
 
 def main() -> None:

@@ -23,9 +23,11 @@ from lib_pxl.film.answer import Answer
 from lib_pxl.hosts.base import Host
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES, Job
+from lib_pxl.hosts.nursery import nursery
 from lib_pxl.judging import route as judging
 from lib_pxl.store.animations import open_animation
 from lib_pxl.store.maps import MAX_BYTES
+from lib_pxl.taste.caption import captions
 from lib_pxl.web import JSON, MAX_JSON, Told, body
 
 _RAW = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
@@ -60,6 +62,7 @@ def router(desk: Desk, host: Host) -> APIRouter:
     _add_maps(routes, desk)
     _add_presets(routes, desk, host)
     _add_formed(routes, desk)
+    _add_captions(routes, desk, host)
     breed.add(routes, desk, host)
     judging.add(routes, desk, host)
     return routes
@@ -166,6 +169,16 @@ def _add_formed(routes: APIRouter, desk: Desk) -> None:
     def film(tab: str, task: str = "") -> Response:
         with Told(404):
             return Response(desk.formed(tab, task).animation(), media_type="image/gif", headers=fresh)
+
+
+def _add_captions(routes: APIRouter, desk: Desk, host: Host) -> None:
+    @routes.post("/captions", summary="Say in the background what is on each recorded picture that has no caption")
+    def begin(profile: str = "me") -> dict[str, Any]:
+        with Told(503):
+            opinions = desk.opinions(profile)
+            count = opinions.uncaptioned()
+            steps = captions(opinions, desk.thumbnails, host.caption)
+            return {"work": nursery(desk.data).begin("captions", steps, count), "count": count}
 
 
 def _measured(data: bytes) -> tuple[int, tuple[int, int]]:

@@ -744,6 +744,16 @@ def test_read_of_nonsense_keeps_the_work_and_says_so(editor: Editor) -> None:
         editor.serve(before)
 
 
+def test_a_pasted_picture_leaves_this_persons_own_recording_alone(editor: Editor) -> None:
+    editor.serve('{"record":true}')
+    editor.serve(json.dumps({"control": {"enabled": True, "layers": [{"source": {"kind": "image"}}]}}))
+    assert editor.job()["record"] is True and len(editor.layers()) == 1
+    editor.serve('{"control":{"enabled":false},"nokens":true}')
+    assert editor.job()["record"] is True
+    editor.serve('{"control":{"enabled":false},"record":false}')
+    assert "record" not in editor.job()
+
+
 def test_unknown_fields_survive(editor: Editor) -> None:
     layer = {"source": {"kind": "frames", "path": "a.gif"}, "gate": {"cover": 0.5}, "from": "later", "map": "aura"}
     job = {"control": {"enabled": True, "layers": [layer], "inner": True, "tempo": 3}, "nokens": False, "later": [1]}

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "web": GROUND,
     "breed": GROUND | {"store", "noken", "hosts", "web"},
     "judging": GROUND | {"store", "taste", "hosts", "web"},
-    "rest": GROUND | {"store", "control", "hosts", "film", "breed", "judging", "web"},
+    "rest": GROUND | {"store", "control", "taste", "hosts", "film", "breed", "judging", "web"},
     "studio": CORE | {"hosts", "ui", "rest", "film", "small", "world"},
     "doctor": CORE | {"hosts"},
     "__main__": CORE | {"commons", "hosts", "ui", "rest", "film", "small", "studio", "doctor"},

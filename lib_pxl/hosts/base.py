@@ -112,6 +112,9 @@ class Host(Protocol):
     def annotators(self) -> Mapping[str, Annotator]:
         """What can read a map off a picture, by the map's name."""
 
+    def caption(self, picture: Image.Image) -> str:
+        """What is on a picture, in a few words; a HostError where nothing here can tell."""
+
 
 class Guest:
     """A feature in one job; it overrides what it needs. Tensors in, new tensors out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -73,13 +73,14 @@ class DiffusersHost:
         readable: Sequence[Path] | None = None,
         credentials: Mapping[str, str] | None = None,
         annotators: Mapping[str, Annotator] | None = None,
+        captions: Callable[[Image.Image], str] | None = None,
     ) -> None:
         self.pipe, self.readable, self.credentials = pipe, readable, credentials
         self.data = data_folder(data)
         self.model = model or Path(str(pipe.config.get("_name_or_path") or "diffusers")).name
         self.desk = Desk(self.data)
         self.guests: list[Guest] = []
-        self._annotators = annotators or {}
+        self._annotators, self._captions = annotators or {}, captions
         self._words = Words()
         self._busy = threading.Lock()
 
@@ -184,6 +185,12 @@ class DiffusersHost:
     def annotators(self) -> Mapping[str, Annotator]:
         """Those that the host was given."""
         return self._annotators
+
+    def caption(self, picture: Image.Image) -> str:
+        """By the model that the host was given."""
+        if self._captions is None:
+            raise HostError("caption", got=Sentence("no model for it"), wanted="a BLIP: start with --caption")
+        return self._captions(picture)
 
     @property
     def tokenizers(self) -> Mapping[str, Any]:

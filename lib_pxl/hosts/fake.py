@@ -131,6 +131,10 @@ class FakeHost:
         """Those that a test has given it."""
         return self.seers
 
+    def caption(self, picture: Image.Image) -> str:
+        """Its size and its first colour."""
+        return f"{picture.width} by {picture.height} of {picture.getpixel((0, 0))}"
+
     def generate(
         self,
         job: Any = None,

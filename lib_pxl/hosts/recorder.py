@@ -23,11 +23,10 @@ from torch import Tensor
 from lib_pxl.errors import HostError, PxlError, Words
 from lib_pxl.store.database import Database
 from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
-from lib_pxl.taste.folder import remember_file
+from lib_pxl.taste.folder import keep
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
 from lib_pxl.taste.sight import remember, see
-from lib_pxl.taste.sitting import sitting_at
 
 MOST = 64  # pictures that may wait; those without a file are held in memory
 LAST = 10.0  # seconds that the host's end waits for what is still to be written
@@ -108,10 +107,7 @@ class Recorder:
         record = replace(
             record, item=replace(record.item, vectors=vectors), template=record.template or finished.template
         )
-        with opinions.database.transaction():
-            opinions.add([replace(record, sitting=sitting_at(opinions, record.time))])
-            if finished.path is not None:
-                remember_file(opinions, finished.path)
+        keep(opinions, record)
 
     def _seen(self, finished: Finished) -> Record:
         thumbnails = Thumbnails(self.data / THUMBNAILS)

@@ -222,6 +222,19 @@ class WebuiHost:
         """Those of ControlNet, where it is there."""
         return annotation.of_webui()
 
+    def caption(self, picture: Image.Image) -> str:
+        """By the BLIP of "Interrogate CLIP", which is not fetched for this: it is gigabytes."""
+        interrogator, folder = shared.interrogator, Path(paths.models_path) / "BLIP"
+        if interrogator.blip_model is None and not any(folder.glob("*.pth")):
+            wanted = f'BLIP in {folder}, where "Interrogate CLIP" in img2img puts it'
+            raise HostError("caption", got=Words("no model for it"), wanted=wanted)
+        with call_queue.queue_lock:
+            interrogator.load()
+            try:
+                return str(interrogator.generate_caption(picture.convert("RGB")))
+            finally:
+                interrogator.unload()
+
     def schedule(self, p: Any) -> Tensor:
         """The sigmas (N+1,) of the pass about to start, as the host's sampler will compute them again."""
         steps, skipped = (p.hr_second_pass_steps or p.steps) if p.is_hr_pass else p.steps, 0

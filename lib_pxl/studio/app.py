@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lib_pxl import __version__
 from lib_pxl.errors import HostError
 from lib_pxl.hosts import checkpoint
+from lib_pxl.hosts.caption import CaptionModel
 from lib_pxl.hosts.depth import DepthModel
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.rest import router
@@ -31,7 +32,12 @@ LINGER = 2  # seconds that open connections get at the end
 
 
 def serve(
-    listener: socket.socket, name: str, folder: Path, login: tuple[str, str] | None, depth: str | None = None
+    listener: socket.socket,
+    name: str,
+    folder: Path,
+    login: tuple[str, str] | None,
+    depth: str | None = None,
+    caption: str | None = None,
 ) -> int:
     """Load the model and serve it at a socket until Ctrl-C."""
     logging.basicConfig(format="%(message)s")
@@ -41,7 +47,7 @@ def serve(
         credentials = {login[0]: login[1]} if login else {}
         host = DiffusersHost(
             pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials,
-            annotators=seers,
+            annotators=seers, captions=CaptionModel(caption).see if caption else None,
         )  # fmt: skip
         work = Work(host)
         address, port = listener.getsockname()[:2]

@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "folder, checkpoint file or hub repository; without it, pxl's own small model")  # fmt: skip
     parser.add_argument("--depth", metavar="PATH_OR_HUB_ID", help="a depth model of transformers (DPT, Depth "
                         "Anything), folder or hub repository: what the map `depth` of a layer needs")  # fmt: skip
+    parser.add_argument("--caption", metavar="PATH_OR_HUB_ID", help="a BLIP model of transformers for captions, folder "
+                        "or hub repository: what your taste can learn from beside the prompt")  # fmt: skip
     parser.add_argument("--port", type=int, default=7862, help="default 7862; 0 takes any free one")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at; any but this machine's own "
                         "(127.0.0.1) needs a login")  # fmt: skip
@@ -42,7 +44,7 @@ def run(given: argparse.Namespace) -> int:
     os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "temporary"))
     from lib_pxl.studio import app
 
-    return app.serve(listener, given.model, folder, login, given.depth)
+    return app.serve(listener, given.model, folder, login, given.depth, given.caption)
 
 
 def read_login(text: str | None) -> tuple[str, str] | None:

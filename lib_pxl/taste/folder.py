@@ -87,30 +87,44 @@ def gather(
             seen = list(pool.map(partial(_seen, thumbnails=thumbnails, says=says), new))
             with opinions.database.transaction():
                 for file, record in zip(new, seen, strict=True):
-                    _keep(opinions, file, record, found)
+                    _count(opinions, file, record, found)
             if progress:
                 progress(done / len(files))
     return found
 
 
-def remember_file(opinions: Opinions, path: Path) -> None:
+def keep(opinions: Opinions, record: Record) -> bool:
+    """Keep a picture in its sitting, and know its file again; true where it is new.
+
+    Where one that is known lay nowhere, or lies there no longer, it is found from now on where this one lies.
+    """
+    with opinions.database.transaction():
+        is_new = opinions.add([replace(record, sitting=sitting_at(opinions, record.time))]) > 0
+        if not is_new and record.image and not os.path.isfile(opinions.get(record.item.id).image):
+            opinions.relocate(record.item.id, record.image, record.image_hash)
+        if record.image:
+            _remember(opinions, Path(record.image))
+    return is_new
+
+
+def _remember(opinions: Opinions, path: Path) -> None:
     """A file that needs not be looked at again until it changes."""
     with suppress(OSError, ValueError), opinions.database.transaction() as connection:
         told = path.stat()
-        row = (opinions.number, str(path.absolute()), told.st_size, told.st_mtime_ns // 1000)
+        row = (opinions.number, str(path), told.st_size, told.st_mtime_ns // 1000)
         connection.execute("INSERT OR REPLACE INTO taste_files VALUES (?, ?, ?, ?)", row)
 
 
-def _keep(opinions: Opinions, file: File, record: Record | PxlError | None, found: Gathered) -> None:
+def _count(opinions: Opinions, file: File, record: Record | PxlError | None, found: Gathered) -> None:
     if isinstance(record, PxlError):
         found.refuse(str(record))
-        return
-    if record is None:
+    elif record is None:
         found.silent += 1
+        _remember(opinions, file.path)
+    elif keep(opinions, record):
+        found.new += 1
     else:
-        is_new = opinions.add([replace(record, sitting=sitting_at(opinions, record.time))])
-        found.new, found.known = found.new + is_new, found.known + 1 - is_new
-    remember_file(opinions, file.path)
+        found.known += 1
 
 
 def _seen(file: File, thumbnails: Thumbnails, says: Says) -> Record | PxlError | None:

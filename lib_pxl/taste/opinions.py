@@ -104,6 +104,28 @@ class Opinions:
             raise StoreError("item", got=which, wanted="the id of one that is kept here")
         return found[0][1]
 
+    def relocate(self, which: str, image: str, image_hash: str) -> None:
+        """The picture of an item lies elsewhere now."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE taste_items SET image = ?, image_hash = ? WHERE profile = ? AND id = ?",
+                (keepable(image), image_hash, self._number, which),
+            )
+
+    def caption(self, which: str, text: str) -> None:
+        """Say what is on the picture of an item."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE taste_items SET caption = ? WHERE profile = ? AND id = ?",
+                (keepable(text), self._number, which),
+            )
+
+    def uncaptioned(self) -> int:
+        """How many items have no caption."""
+        sql = "SELECT count(*) AS count FROM taste_items WHERE profile = ? AND caption = ''"
+        count: int = self.database.rows(sql, (self._number,))[0]["count"]
+        return count
+
     def judge(self, opinion: Opinion) -> None:
         """Keep an opinion of items that are here; its category is made if there is none."""
         self.judge_all([("", opinion)])

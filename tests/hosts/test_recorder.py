@@ -59,6 +59,20 @@ def test_the_same_picture_is_one_item_however_often_it_comes(tmp_path: Path) -> 
     assert (found.new, found.known) == (0, 1)
 
 
+def test_a_picture_that_lay_nowhere_is_found_where_it_was_saved_and_again_where_it_was_moved(tmp_path: Path) -> None:
+    one = Recorder(tmp_path / "data")
+    places = []
+    for name in ("", "a.png", "b.png"):
+        path = save(tmp_path / name, told(), picture=shade(3)) if name else None
+        one.put(Finished(told(), shade(3), path))
+        assert one.flush(30)
+        (record,) = kept(tmp_path / "data")
+        places.append(record.image)
+        if name == "a.png" and path is not None:
+            path.unlink()
+    assert places == ["", str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+
+
 @pytest.mark.parametrize("text", ["", "a remark", "\ud800 half"])
 def test_a_picture_that_says_nothing_and_one_that_is_gone_are_told_and_the_next_one_comes_in(
     tmp_path: Path, text: str

@@ -263,7 +263,7 @@ class Webui:
                 "autocast": contextlib.nullcontext,
             },
             "images": {"resize_image": _resized, "save_image": _saved},
-            "paths": {"data_path": str(self.folder)},
+            "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
             "prompt_parser": {},
             "processing": {"StableDiffusionProcessingImg2Img": Redraw, "opt_C": 4, "opt_f": 8},
             "progress": {"current_task": None},
