@@ -17,6 +17,7 @@ import re
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
@@ -314,14 +315,31 @@ def recovery(seeds: int) -> Iterator[list[str]]:
     """Seeds of which a planted preference is among the analyzer's three strongest; 20 % of all answers are wrong."""
     yield ["planted", "judgements", "found", "called sure though noise"]
     for name, (utility, labels) in PLANTED.items():
-        found = sure = 0
-        for seed in range(seeds):
-            pool, draw = prompts(200, seed), random.Random(seed)
-            taste = Taste.fit(pool, [_answer(pool, utility, draw) for _ in range(100)])
-            told = lessons(taste, pool, least=5)
-            found += any(pull.label in labels for pull in told[:3])
-            sure += sum(pull.sure and not any(label in pull.label for label in labels) for pull in told)
-        yield [name, "100", f"{found} of {seeds}", str(sure)]
+        runs = [_found(utility, labels, seed, {"overall": 100}) for seed in range(seeds)]
+        yield [name, "100", f"{sum(found for found, _ in runs)} of {seeds}", str(sum(noise for _, noise in runs))]
+    utility, labels = PLANTED["a word"]
+    runs = [_found(utility, labels, seed, {"overall": 50, "other": 50}) for seed in range(seeds)]
+    hits = sum(found for found, _ in runs)
+    yield ["a word, in one of two categories", "50 each", f"{hits} of {seeds}", str(sum(noise for _, noise in runs))]
+    noise = sum(_found(lambda item: 0.0, (), seed, {"overall": 100})[1] for seed in range(seeds))
+    yield ["nothing", "100", "", str(noise)]
+
+
+def _found(
+    utility: Callable[[Item], float], labels: Sequence[str], seed: int, counts: dict[str, int]
+) -> tuple[bool, int]:
+    """Whether it is among the three, and how many parts that have nothing to do with it are called sure anywhere."""
+    pool, draw = prompts(200, seed), random.Random(seed)
+    duels = [
+        replace(_answer(pool, utility if name == "overall" else lambda item: 0.0, draw), category=name)
+        for name, count in counts.items()
+        for _ in range(count)
+    ]
+    taste = Taste.fit(pool, duels)
+    told = {name: lessons(taste, pool, name, least=5) for name in counts}
+    sure = [(name, pull.label) for name, pulls in told.items() for pull in pulls if pull.sure]
+    noise = sum(name != "overall" or not any(label in each for label in labels) for name, each in sure)
+    return any(pull.label in labels for pull in told["overall"][:3]), noise
 
 
 def _answer(pool: Sequence[Item], utility: Callable[[Item], float], draw: random.Random) -> Duel:

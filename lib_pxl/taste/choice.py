@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lib_pxl.taste.answers import Answers, Scale, answers
 from lib_pxl.taste.card import NONE, Share, told_apart
-from lib_pxl.taste.features import KINDS, shares
+from lib_pxl.taste.features import KINDS, evened, features, shares
 from lib_pxl.taste.opinion import Duel, Opinion
 from lib_pxl.taste.solve import ROUGH, Strength, mode, predicted
 from lib_pxl.taste.table import Pairs, vocabulary
@@ -78,8 +78,10 @@ class Trial:
         self.pairs = pairs.at(torch.tensor(rows, dtype=torch.long))
         self.ties = tie_share(opinions)
         self.folds = _folds(self.pairs, draw)
-        words = vocabulary(self.pairs.items, shares(), COLUMNS)
-        seen = words.sparse(self.pairs.items)
+        given = features(self.pairs.items)
+        self.evened = evened(given)
+        words = vocabulary(given, shares() * self.evened, COLUMNS)
+        seen = words.known(given)
         dense = seen.dense(torch.arange(len(self.pairs.items)))
         nothing = torch.zeros(1, dense.shape[1])
         dense = torch.cat([dense, nothing])  # so that -1 is nothing
@@ -99,7 +101,7 @@ class Trial:
 
     def gram(self, choice: Choice) -> Tensor:
         """The prior covariance of the rows, but for the strength."""
-        part = choice.shares.double()
+        part = (choice.shares * self.evened).double()
         return sum((part[number] * gram for number, gram in self.grams.items()), torch.zeros(()))
 
     def answers(self, choice: Choice) -> Answers:

@@ -15,7 +15,6 @@ from lib_pxl.taste.opinion import OVERALL, Item
 from lib_pxl.taste.reading import read
 
 DOUBT = 0.01  # of calling anything sure that is not, among all that are named
-MORE = 1.1  # times as clear as one alone is what is said of two together
 _OF_TWO = ("phrase", "pair")
 
 
@@ -59,9 +58,7 @@ def lessons(taste: Taste, items: Sequence[Item], category: str = OVERALL, least:
     table.join()
     found = _told(taste, table, category)
     clear = {pull.label: abs(pull.mean) / pull.std for pull in found}
-    return [
-        pull for pull in found if all(clear[pull.label] > MORE * clear.get(each, 0.0) for each in _members(pull.label))
-    ]
+    return [pull for pull in found if all(clear[pull.label] > clear.get(each, 0.0) for each in _members(pull.label))]
 
 
 class _Table:

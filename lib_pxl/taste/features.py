@@ -24,7 +24,7 @@ SHARES = {
     "word": 0.25,
     "place": 0.04,  # the first words once more
     "phrase": 0.06,  # neighbours, in their order
-    "pair": 0.06,  # words near each other, in any order
+    "pair": 0.12,  # words near each other, in any order
     "setting": 0.25,
     "length": 0.08,
     "word with setting": 0.10,
@@ -39,6 +39,7 @@ USUAL = {"word": 12, "phrase": 10, "pair": 60, "setting": 4, "word with setting"
 # These say which picture it is, not what it is like.
 CHANCE = frozenset({"seed", "subseed", "variation seed", "hires seed", "version", "date", "time"})
 GRAMMAR = ("a", "an", "the", "of", "in", "on", "at", "with", "and", "by", "to", "for", "is", "are", "from", "as")
+AS_USUAL, MOST_EVENED = 20.0, 4.0  # items as usual known beforehand, and the most that a share changes by
 WINDOW = 8  # words that two of a pair may be apart
 FADING = 5.0  # words over which a place fades
 PLAIN = 4  # settings of a few values that are crossed with words
@@ -111,13 +112,28 @@ def shares() -> Tensor:
     return torch.tensor(list(SHARES.values()))
 
 
+def evened(given: Features) -> Tensor:
+    """By what to multiply each kind's share so that items really differ in it by as much as it says."""
+    keys, of = torch.unique(given.key, return_inverse=True)
+    kinds = torch.zeros(len(keys), dtype=torch.long).index_put_((of,), given.kind.long())
+    total = torch.zeros(len(keys)).index_add_(0, of, given.value)
+    energy = torch.zeros(len(KINDS)).index_add_(0, given.kind.long(), given.value.square())
+    alike = torch.zeros(len(KINDS)).index_add_(0, kinds, total.square()) / max(1, given.size)
+    found = (given.size + AS_USUAL) / ((energy - alike).clamp(min=0) + AS_USUAL)
+    return torch.where(energy > 0, found.clamp(1 / MOST_EVENED, MOST_EVENED), 1.0)
+
+
 def traits(settings: Mapping[str, Any]) -> list[Trait]:
     """A text is what it is; a number is itself and is like those near it; two texts are something together too."""
+    told = [(name, settings[name]) for name in sorted(settings) if name.lower() not in CHANCE]
+    return list(_traits(tuple((name, type(value), value) for name, value in told if value is not None)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _traits(settings: tuple[tuple[str, type, Any], ...]) -> tuple[Trait, ...]:
     found: list[Trait] = []
     few: list[Trait] = []
-    for name, value in sorted(settings.items()):
-        if name.lower() in CHANCE or value is None:
-            continue
+    for name, _, value in settings:
         if isinstance(value, (str, bool)):
             few.append(Trait(f"{name}={value}", key_of(f"{name}={value}"), 1.0, plain=True))
         else:
@@ -125,7 +141,7 @@ def traits(settings: Mapping[str, Any]) -> list[Trait]:
     together = [f"{a.label}, {b.label}" for a, b in combinations(few[:PLAIN], 2)]
     both = [Trait(label, key_of(label), 1.0) for label in together]
     share = (max(1, len(few) + len({each.label for each in found})) * USUAL["setting"]) ** -0.25
-    return [each._replace(value=each.value * share) for each in (*few, *both, *found)]
+    return tuple(each._replace(value=each.value * share) for each in (*few, *both, *found))
 
 
 def length_traits(prompt: str) -> list[Trait]:

@@ -13,7 +13,7 @@ from lib_pxl.taste.answers import NODES, WEIGHTS, Scale, answers, scales
 from lib_pxl.taste.ask import next_duel
 from lib_pxl.taste.card import NOTHING, Card, card
 from lib_pxl.taste.choice import Choice, choose, tie_share
-from lib_pxl.taste.features import features
+from lib_pxl.taste.features import evened, features
 from lib_pxl.taste.keep import Contents, read, write
 from lib_pxl.taste.opinion import OVERALL, Duel, Item, Opinion, Rating
 from lib_pxl.taste.solve import Learned, by_rows, by_weights
@@ -81,6 +81,13 @@ class Taste:
         found = [self._score(items[start : start + TOGETHER], category) for start in range(0, len(items), TOGETHER)]
         mean, std = (torch.cat(each) for each in zip(*found, strict=True)) if found else (torch.zeros(0),) * 2
         return mean, std
+
+    def leaning(self, items: Sequence[Item], category: str = OVERALL) -> tuple[Tensor, Tensor]:
+        """Each item's mean, and how far it may have varied beforehand: a first look at many, sooner than a score."""
+        seen = self.vocabulary.sparse(items)
+        weight = self.learned.basis @ self.learned.mean[self._place(category)].float()
+        mean = seen.summed(seen.value * weight[seen.column])
+        return mean, (self.choice.strength.variance * (seen.spare + self._inside(seen))).sqrt()
 
     def joint(self, items: Sequence[Item], category: str = OVERALL) -> tuple[Tensor, Tensor]:
         """Mean and covariance of a few items' utilities."""
@@ -160,9 +167,7 @@ class Taste:
         return self.categories.index(category) if category in self.categories else len(self.categories)
 
     def _inside(self, seen: Sparse) -> Tensor:
-        part = seen.value.square() * self.vocabulary.prior[seen.column]
-        item = torch.repeat_interleave(torch.arange(len(seen.spare)), seen.starts.diff())
-        return torch.zeros(len(seen.spare)).index_add_(0, item, part)
+        return seen.summed(seen.value.square() * self.vocabulary.prior[seen.column])
 
 
 def learn(
@@ -172,12 +177,14 @@ def learn(
     """The posterior of these rows: exact for few, over the strongest features for many."""
     replies = answers(opinions, categories, told, choice.strength.variance, tie_share(opinions))
     if len(opinions) <= EXACT:
-        words = vocabulary(rows.items, choice.shares, COLUMNS)
-        seen = words.sparse(rows.items)
+        given = features(rows.items)
+        words = vocabulary(given, choice.shares * evened(given), COLUMNS)
+        seen = words.known(given)
         table = seen.dense(rows.first) - seen.dense(rows.second)
         return words, by_rows(table, words.prior, replies, choice.strength, len(categories))
     most = int(max(256, min(2048, (SUMS / len(opinions)) ** (1 / 2), (TURNS / len(categories)) ** (1 / 3))))
     draw = torch.randperm(len(rows.items), generator=torch.Generator().manual_seed(0))[:SAMPLE]
-    words = vocabulary([rows.items[place] for place in draw.tolist()], choice.shares, most)
+    given = features([rows.items[place] for place in draw.tolist()])
+    words = vocabulary(given, choice.shares * evened(given), most)
     seen = words.sparse(rows.items)
     return words, by_weights(seen, rows, words.prior, replies, choice.strength, len(categories), step)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from lib_pxl.errors import TasteError
 from lib_pxl.taste.model import Taste
 from lib_pxl.taste.opinion import OVERALL, Item
 
-SHORT = 256  # candidates between which is drawn
+WIDE, SHORT = 2048, 256  # candidates whose doubt is looked at, and between which is drawn
 JITTER = 1e-4
 
 
@@ -42,12 +43,14 @@ def propose(
     if n < 0 or not 0 <= novelty <= 100 or not 0 <= boldness <= 100:
         wanted = "n of at least 0, novelty and boldness from 0 to 100"
         raise TasteError("proposals", got=(n, novelty, boldness), wanted=wanted)
-    mean, std = taste.score(items, category)
-    places = torch.argsort(mean + boldness * std, descending=True, stable=True)[: max(SHORT, n)]
-    chosen: list[int] = []
-    if len(places):
-        chosen = _drawn(taste, [items[place] for place in places.tolist()], category, n, seed, novelty, boldness)
-    return [Proposal(items[place], float(mean[place]), float(std[place]), place) for place in places[chosen].tolist()]
+    places = list(range(len(items)))
+    if len(items) > max(WIDE, n):
+        places = _best(*taste.leaning(items, category), boldness, max(WIDE, n))
+    mean, std = taste.score([items[place] for place in places], category)
+    short = _best(mean, std, boldness, max(SHORT, n))
+    chosen = _drawn(taste, [items[places[at]] for at in short], category, n, seed, novelty, boldness) if short else []
+    found = [short[at] for at in chosen]
+    return [Proposal(items[places[at]], float(mean[at]), float(std[at]), places[at]) for at in found]
 
 
 def scorer(taste: Taste, category: str = OVERALL, caution: float = 0.0) -> Callable[[Sequence[Item]], list[float]]:
@@ -59,6 +62,11 @@ def scorer(taste: Taste, category: str = OVERALL, caution: float = 0.0) -> Calla
         return found
 
     return score
+
+
+def _best(mean: Tensor, std: Tensor, boldness: float, most: int) -> list[int]:
+    found: list[int] = torch.argsort(mean + boldness * std, descending=True, stable=True)[:most].tolist()
+    return found
 
 
 def _drawn(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lib_pxl.errors import TasteError, Words
-from lib_pxl.taste.features import features
+from lib_pxl.taste.features import Features, features
 from lib_pxl.taste.opinion import Duel, Item, Opinion
 
 CHUNK = 2048  # items whose features are held at once
@@ -24,6 +24,11 @@ class Sparse:
     value: Tensor
     spare: Tensor  # (items,)
     width: int
+
+    def summed(self, values: Tensor) -> Tensor:
+        """What each item's features add up to, given a value for each of them."""
+        item = torch.repeat_interleave(torch.arange(len(self.spare)), self.starts.diff())
+        return torch.zeros(len(self.spare)).index_add_(0, item, values)
 
     def dense(self, items: Tensor) -> Tensor:
         """Some of the items as full rows; -1 is none at all, and its row is 0."""
@@ -59,28 +64,29 @@ class Vocabulary:
 
     def sparse(self, items: Sequence[Item]) -> Sparse:
         """What it knows of these items."""
-        counts, columns, values, spares = [], [], [], []
-        for start in range(0, len(items), CHUNK):
-            given = features(items[start : start + CHUNK])
-            known, column = self.find(given.key)
-            order = torch.argsort(given.item[known], stable=True)
-            counts.append(torch.bincount(given.item[known], minlength=given.size))
-            columns.append(column[order].int())
-            values.append(given.value[known][order])
-            inside = given.value[known].square() * self.shares[given.kind[known].long()]
-            inside = torch.zeros(given.size).index_add_(0, given.item[known], inside)
-            spares.append((given.energy(self.shares) - inside).clamp(min=0))
-        if not items:
-            nothing = torch.zeros(0)
-            return Sparse(torch.zeros(1, dtype=torch.long), nothing.long(), nothing, nothing, len(self.keys))
-        starts = torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(counts).cumsum(0)])
-        column, value = torch.cat(columns).long(), torch.cat(values)
-        return Sparse(starts, column, value, torch.cat(spares), len(self.keys))
+        parts = [self.known(features(items[at : at + CHUNK])) for at in range(0, max(1, len(items)), CHUNK)]
+        counts = torch.cat([part.starts.diff() for part in parts])
+        starts = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
+        column, value, spare = (
+            torch.cat(each) for each in zip(*((part.column, part.value, part.spare) for part in parts), strict=True)
+        )
+        return Sparse(starts, column, value, spare, len(self.keys))
+
+    def known(self, given: Features) -> Sparse:
+        """What it knows of these features."""
+        known, column = self.find(given.key)
+        item, value = given.item[known], given.value[known]
+        order = torch.argsort(item, stable=True)
+        counts = torch.bincount(item, minlength=given.size)
+        inside = value.square() * self.shares[given.kind[known].long()]
+        inside = torch.zeros(given.size).index_add_(0, item, inside)
+        starts = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
+        spare = (given.energy(self.shares) - inside).clamp(min=0)
+        return Sparse(starts, column[order], value[order], spare, len(self.keys))
 
 
-def vocabulary(items: Sequence[Item], shares: Tensor, most: int) -> Vocabulary:
-    """The features of these items that explain most, if there are more than so many."""
-    given = features(items)
+def vocabulary(given: Features, shares: Tensor, most: int) -> Vocabulary:
+    """Of these features those that explain most, if there are more than so many."""
     keys, of = torch.unique(given.key, return_inverse=True)
     kinds = torch.zeros(len(keys), dtype=torch.uint8).index_put_((of,), given.kind)
     energy = torch.zeros(len(keys)).index_add_(0, of, given.value.square()) * shares[kinds.long()]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lib_pxl.errors import TasteError
 from lib_pxl.taste import Item
-from lib_pxl.taste.features import KIND, features, key_of, shares
+from lib_pxl.taste.features import AS_USUAL, KIND, KINDS, MOST_EVENED, evened, features, key_of, shares
 from tests.taste.people import items
 
 KNOWN = 1360376345364951991  # of fox
@@ -95,3 +95,22 @@ def test_a_strange_vector_has_one_sentence(vector: Any) -> None:
 )
 def test_any_settings_have_finite_features(settings: dict[str, Any]) -> None:
     assert bool(features([Item("a", "fox", settings=settings)]).value.isfinite().all())
+
+
+def test_items_differ_in_each_kind_by_as_much_as_its_share_says() -> None:
+    some = items(300)
+    given, factor = features(some), evened(features(some))
+    for kind in sorted({*given.kind.tolist()}):
+        mine = given.kind == kind
+        keys, column = torch.unique(given.key[mine], return_inverse=True)
+        table = torch.zeros(len(some), len(keys)).index_put_((given.item[mine], column), given.value[mine])
+        apart = torch.cdist(table, table).square().mean() / 2 * factor[kind]
+        usual = AS_USUAL / len(some)  # so much of the usual stays
+        assert float(apart) == pytest.approx(1 + usual * (1 - float(factor[kind])), abs=1e-3), KINDS[kind]
+
+
+def test_what_all_items_share_or_lack_is_evened_within_bounds() -> None:
+    for some in ([], items(1), [Item(str(place), "fox", settings={"model": "x"}) for place in range(200)]):
+        factor = evened(features(some))
+        assert bool((factor >= 1 / MOST_EVENED).all()) and bool((factor <= MOST_EVENED).all())
+        assert float(factor[KIND["vector"]]) == 1.0
