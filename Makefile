@@ -8,7 +8,7 @@ LAST_gradio-3.41.2 := 3.12
 LAST_gradio-4.40.0 := 3.13
 CHECKED := lib_pxl scripts install.py preload.py
 
-.PHONY: help studio model test check lint types format bench test-host venv venv-test browser lock clean
+.PHONY: help studio model share-demo deploy-commons test check lint types format bench test-host venv venv-test browser lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,6 +18,14 @@ studio: $(VENV)/studio.stamp ## set up what is missing and open the stand-alone 
 
 model: $(VENV)/studio.stamp ## train the small model again from nothing; it ends in build/model/model
 	$(BIN)/python -m lib_pxl model train build/model
+
+share-demo: venv ## the way of a shared opinion, on this machine alone: consent, S3, intake, erasure
+	$(BIN)/python -m lib_pxl commons demo
+
+deploy-commons: venv ## run a receiver of shared opinions in your AWS account, with AWS's sam; SAMFLAGS=--guided asks
+	$(BIN)/python -m lib_pxl commons package build/commons
+	sam deploy --template-file lib_pxl/commons/template.yaml --stack-name pxl-commons --resolve-s3 \
+		--capabilities CAPABILITY_IAM $(SAMFLAGS)
 
 test: lint types venv-test browser ## ruff, mypy and every test that needs no running WebUI
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
@@ -82,7 +90,7 @@ UV := $(VENV)/uv/bin/uv pip compile -q --universal --python-version 3.10 --fork-
 # What CUDA needs is left to torch's own metadata, which asks for it where the wheel was built with it.
 lock: | $(BIN)/pip ## solve the locked versions anew; UVFLAGS=--upgrade takes the newest
 	$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade --target $(VENV)/uv uv
-	$(UV) --extra studio --extra commons --extra dev pyproject.toml -o requirements/test.txt
+	$(UV) --extra studio --extra share --extra commons --extra dev pyproject.toml -o requirements/test.txt
 	$(UV) --extra studio -c requirements/test.txt pyproject.toml -o requirements/studio.txt
 	for leg in $(LEGS); do $(UV) requirements/$$leg.in -o requirements/$$leg.txt || exit 1; done
 	sed -i -E '/^(nvidia|cuda|triton)/d' requirements/test.txt requirements/studio.txt

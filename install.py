@@ -1,4 +1,4 @@
-"""Adds the two packages that pxl can use and a WebUI may lack; the WebUI's launcher runs this at every start."""
+"""Adds the packages that pxl can use and a WebUI may lack; the WebUI's launcher runs this at every start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, PathDistribution, distribution
 from pathlib import Path
 
-WANTED = ("boto3", "dynamicprompts")
+WANTED = ("boto3", "cryptography", "dynamicprompts")
 
 
 def is_there(package: str) -> bool:

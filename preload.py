@@ -1,4 +1,4 @@
-"""The flag that pxl adds to the WebUI's command line."""
+"""The flags that pxl adds to the WebUI's command line."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from argparse import ArgumentParser
 
 
 def preload(parser: ArgumentParser) -> None:
-    """Add pxl's flag; called by the WebUI before it reads its command line."""
+    """Add pxl's flags; called by the WebUI before it reads its command line."""
     parser.add_argument("--pxl-data-dir", metavar="FOLDER", help="where pxl keeps maps, presets and its database")
+    parser.add_argument("--pxl-no-share", action="store_true", help="share nothing, whatever was agreed to")

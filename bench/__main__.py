@@ -7,14 +7,16 @@ import platform
 import torch
 
 from bench.bred import carried, crossed, mixes, morphs
+from bench.commons import paying, receiving
 from bench.cost import cost, preparing
-from bench.evolved import evolved
+from bench.evolved import elsewhere, evolved
 from bench.film import film
 from bench.meaning import meaning
 from bench.memory import memory
 from bench.moving import alike, contrast, gates, start, warp
 from bench.noken import crowd, noken
 from bench.recording import imported, recorded_jobs, recording
+from bench.share import sharing
 from bench.show import show
 from bench.statistics import deviation, distance
 from bench.structure import fresh, structure
@@ -22,8 +24,9 @@ from bench.taste import price
 from bench.unet import unet
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
-NOKENS = [mixes, crossed, carried, morphs, evolved, noken, crowd]
-TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported]
+NOKENS = [mixes, crossed, carried, morphs, evolved, elsewhere, noken, crowd]
+SHARING = [sharing, receiving, paying]
+TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported, *SHARING]
 
 
 def main() -> None:

@@ -1001,7 +1001,7 @@
             raw: drawRaw(panel),
         };
         root.replaceChildren(el("div.pxl-editor", {},
-            el("div.pxl-switches", {}, ...view.switches.map((each) => each.node)),
+            el("div.pxl-switches", {}, ...view.switches.flatMap((each) => each.nodes)),
             view.status, view.formed.node, view.layers, view.add, view.full, panel.undo.node, view.extras.node,
             el("div.pxl-foot", {}, view.presets.node, view.raw.node)));
         root.onkeydown = panel.undo.hear;
@@ -1022,22 +1022,40 @@
         }).observe(node);
     }
 
-    function drawSwitch(panel, { name, label, help = "", built }) {
+    function drawSwitch(panel, { name, label, help = "", built, flags = [] }) {
         const off = built === false;
-        const id = `pxl_${panel.tab}_${name}`;
-        const box = el("input.pxl-switch", { type: "checkbox", role: "switch", id, disabled: off });
-        box.onchange = () => {
-            if (name === "control") panel.job.control.enabled = box.checked;
-            else panel.job[name] = box.checked;
+        const held = () => {
+            const said = panel.job[name] ?? SWITCHES[name];
+            return { enabled: SWITCHES[name], ...(isObject(said) ? said : { enabled: said }) };
+        };
+        const put = (said) => {
+            if (name === "control") panel.job.control.enabled = said.enabled;
+            else panel.job[name] = Object.keys(said).length > 1 ? said : said.enabled;
             changed(panel);
         };
-        const node = el("label.pxl-switch-label", { title: help }, box, el("span", {}, label),
-            off ? el("small", {}, "not built yet") : null);
-        const isOn = () => {
-            const said = name === "control" ? panel.job.control : panel.job[name] ?? SWITCHES[name];
-            return isObject(said) ? said.enabled ?? SWITCHES[name] : said;
+        const drawBox = (id, text, title, act) => {
+            const box = el("input.pxl-switch", { type: "checkbox", role: "switch", id, disabled: off });
+            box.onchange = () => act(box.checked);
+            return { box, label: el("label.pxl-switch-label", { title }, box, el("span", {}, text)) };
         };
-        return { node, show: () => { box.checked = !off && isOn() === true; } };
+        const id = `pxl_${panel.tab}_${name}`;
+        const ticked = () => flags.filter((flag) => held()[flag.name] === true).map((flag) => [flag.name, true]);
+        const main = drawBox(id, label, help, (enabled) => put({ enabled, ...Object.fromEntries(ticked()) }));
+        if (off) main.label.append(el("small", {}, "not built yet"));
+        const beside = flags.map((flag) => drawBox(`${id}_${flag.name}`, flag.label, flag.help, (isOn) => {
+            const { [flag.name]: before, ...more } = held();
+            put(isOn ? { ...more, [flag.name]: true } : more);
+        }));
+
+        function show() {
+            const said = held();
+            main.box.checked = !off && said.enabled === true;
+            flags.forEach((flag, i) => {
+                beside[i].box.checked = said[flag.name] === true;
+                beside[i].label.hidden = !main.box.checked;
+            });
+        }
+        return { nodes: [main.label, ...beside.map((each) => each.label)], show };
     }
 
     /** Draws what the job holds; elements that still fit stay, and so does the focus. */

@@ -56,7 +56,7 @@
     }
 
     function complain(problem, again) {
-        view.error.replaceChildren(el("span", {}, problem.message), ...(again ? [button("Try again", again)] : []));
+        view.error.replaceChildren(problem.message, ...(again ? [button("Try again", again)] : []));
     }
 
     let busy = 0;
@@ -139,14 +139,15 @@
         return given.hash;
     }
 
-    /** New ones come to the front, chosen. */
+    /** New ones come to the front, chosen; the newest first, as when they are fetched anew. */
     function welcome(cards) {
+        const wasHere = ({ hash }) => pool.order.includes(hash) && !card(hash).deleted;
+        const fresh = cards.filter((each) => !wasHere(each));
         const hashes = cards.map(put);
-        const fresh = hashes.filter((hash) => !pool.order.includes(hash));
         pool.edits += 1;
         pool.fetched += fresh.length;
         pool.total += fresh.length;
-        pool.order = [...hashes, ...pool.order.filter((hash) => !hashes.includes(hash))];
+        pool.order = [...[...hashes].reverse(), ...pool.order.filter((hash) => !hashes.includes(hash))];
         choose(hashes);
         view.grid.toStart();
     }
@@ -316,13 +317,15 @@
         field.select();
     }
 
-    /** A card is dragged with all that are chosen beside it; let go over another one, they are bred. */
+    /** A card is dragged with all that are chosen beside it; let go over another one, they are bred.
+
+       Let go over one of the chosen, it is these two alone: a new litter is chosen whole. */
     function takeCards(node, hash) {
         const isOurs = (event) => event.dataTransfer.types.includes(DRAGGED);
         node.ondragstart = (event) => {
             const hashes = chosen.has(hash) ? [...chosen] : [hash];
             event.dataTransfer.effectAllowed = "copy";
-            event.dataTransfer.setData(DRAGGED, JSON.stringify(hashes));
+            event.dataTransfer.setData(DRAGGED, JSON.stringify({ held: hash, along: hashes }));
             event.dataTransfer.setData("text/plain", hashes.map((each) => `<noken:${wordOf(card(each))}>`).join(" "));
         };
         node.ondragover = (event) => {
@@ -337,8 +340,9 @@
             event.preventDefault();
             event.stopPropagation();
             node.classList.remove("pxl-over");
-            const parents = [...new Set([...JSON.parse(event.dataTransfer.getData(DRAGGED)), hash])];
-            if (parents.length > 1) breed(parents);
+            const { held, along } = JSON.parse(event.dataTransfer.getData(DRAGGED));
+            const parents = along.includes(hash) ? [held, hash] : [...along, hash];
+            if (held !== hash) breed(parents);
         };
     }
 
@@ -421,17 +425,17 @@
     const breed = (parents, more = {}) => run(async () => {
         const asked = { ...view.breeding.litter(), ...more };
         if (parents.length < 2) throw new Error("Breeding takes two or more: choose another one with Ctrl-click or Space");
-        const { nokens } = await askJSON(at, "nokens/breed", "POST", { parents, ...asked });
+        const { nokens } = await askJSON(at, "nokens/breed", "POST", { parents, passed: null, ...asked });
         welcome(nokens);
         say(`${plural(nokens.length, "child", "children")} of ${listed(parents.map(known))}.`);
         return nokens;
     });
 
-    const mutate = (hashes, towards = null, n = undefined) => run(async () => {
+    const mutate = (hashes, towards = null, more = {}) => run(async () => {
         const born = [];
         if (!hashes.length) throw new Error("Nothing is chosen to mutate: click a card first");
         for (const noken of hashes) {
-            const asked = { noken, ...view.breeding.turn(), towards, ...(n === undefined ? {} : { n }) };
+            const asked = { noken, ...view.breeding.turn(), towards, passed: null, ...more };
             born.push(...(await askJSON(at, "nokens/mutate", "POST", asked)).nokens);
         }
         welcome(born);
@@ -524,7 +528,7 @@
 
     function showTab(tab) {
         const tabs = [...kit.page().querySelectorAll("#tabs > .tab-nav button, #tabs [role=tab]")];
-        tabs.find((each) => each.textContent.trim() === tab)?.click();
+        tabs.find((each) => each.textContent.trim().toLowerCase() === tab)?.click();  // Forge writes Txt2img
     }
 
     const send = (hashes, tab) => run(async () => {
@@ -533,7 +537,8 @@
         const mention = await mentionOf(hashes);
         const before = area.value.trimEnd();
         kit.writeInto(area, before ? `${before} ${mention}` : mention);
-        say(`${mention} is in the prompt of ${tab}. `, button(`Go to ${tab}`, () => showTab(tab)));
+        const needs = hashes.some((hash) => isMisfit(card(hash))) ? ` It needs a model of ${familyOf(card(hashes[0]))}.` : "";
+        say(`${mention} is in the prompt of ${tab}.${needs} `, button(`Go to ${tab}`, () => showTab(tab)));
     });
 
     const copyMention = (hashes) => run(async () => {
@@ -972,6 +977,7 @@
         const text = el("span");
         const bar = el("progress", { max: 1, value: 0, "aria-label": "Progress" });
         const stop = button("Stop", () => run(async () => {
+            focusCard();  // nothing that is disabled holds it
             stop.disabled = true;
             await askJSON(at, "nokens/work", "DELETE");
         }));
@@ -980,7 +986,7 @@
 
         function tell({ kind, done, total, left, running }) {
             const soon = left === null || left === undefined ? "" : ` · ${Math.ceil(left)} s left`;
-            text.textContent = `${DOING[kind] ?? "Working"} ${done} of ${total}${soon}`;
+            text.textContent = total ? `${DOING[kind] ?? "Working"} ${done} of ${total}${soon}` : "Beginning…";
             bar.max = Math.max(total, 1);
             bar.value = done;
             node.hidden = !running;
@@ -1007,7 +1013,10 @@
                 [taken, before] = [work.nokens.length, work.id];
                 if (news.length) await takeNews(news);
                 if (!work.running) {
-                    if (work.error) throw new Error(work.error);
+                    if (work.error) {
+                        await refresh();  // another checkpoint, perhaps
+                        throw new Error(work.error);
+                    }
                     say(`${DOING[work.kind] ?? "Working"} ended: ${work.done} of ${work.total}.`);
                     return;
                 }
@@ -1035,6 +1044,7 @@
 
     const begin = (route, asked) => run(async () => {
         await askJSON(at, route, "POST", asked);
+        say("");
         view.work.watch(true);
     });
 
@@ -1088,6 +1098,7 @@
         const node = el("details.pxl-fold", {}, el("summary", {}, "Evolve"), note, settings, el("div.pxl-line", {}, go, hand));
         let list = EVOLVING;
         let told = "";
+        let lastLitter = [];
 
         function learn() {
             if (told === JSON.stringify(pool.scores)) return;
@@ -1102,12 +1113,16 @@
             return { parents: picked(), ...valuesOf(owner, list), method, seed, angle: angle || null };
         }
 
-        /** The picked ones' children; the first of the picked, the elite, are kept beside them. */
+        /** The picked ones' children, led away from the last litter's others; the first, the elite, are kept beside them. */
         async function next() {
             const parents = picked();
             const { litter, elite } = valuesOf(owner, list);
-            const born = parents.length > 1 ? await breed(parents, { n: litter }) : await mutate(parents, null, litter);
+            const others = lastLitter.filter((hash) => !parents.includes(hash) && pool.cards.has(hash));
+            const passed = parents.some((hash) => lastLitter.includes(hash)) && others.length ? others : null;
+            const more = { n: litter, passed };
+            const born = parents.length > 1 ? await breed(parents, more) : await mutate(parents, null, more);
             if (!born) return;
+            lastLitter = born.map(({ hash }) => hash);
             await run(async () => {
                 for (const hash of parents.slice(0, elite)) await update(hash, { kept: true });
             });

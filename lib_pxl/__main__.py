@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+import lib_pxl.commons.command as commons
 import lib_pxl.film.command as film
 import lib_pxl.noken.command as noken
+import lib_pxl.sharing.command as share
 import lib_pxl.small.command as small
 import lib_pxl.studio.command as studio
 import lib_pxl.taste.command as taste
@@ -35,6 +37,8 @@ COMMANDS: dict[str, Command] = {
     "noken": noken,
     "opinions": opinions,
     "taste": taste,
+    "share": share,
+    "commons": commons,
     "model": small,
     "doctor": doctor,
 }
@@ -42,7 +46,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error that the user can put right is one line, and the exit code 1."""
-    parser = argparse.ArgumentParser(prog="python -m lib_pxl", description="pxl: control, nokens and taste")
+    parser = argparse.ArgumentParser(prog="python -m lib_pxl", description="pxl: control, nokens, taste and sharing")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():

@@ -29,9 +29,10 @@ PACKAGES = {
     "diffusers": "the studio needs it; a WebUI does not",
     "transformers": "the studio needs it",
     "dynamicprompts": "templates of prompts need it",
-    "boto3": "sharing to S3 will need it; nothing does today",
+    "boto3": "sharing with a bucket of your own needs it",
+    "cryptography": "sharing needs it, to sign what is sent",
 }
-OPTIONAL = ("safetensors", "diffusers", "transformers", "dynamicprompts", "boto3")
+OPTIONAL = ("safetensors", "diffusers", "transformers", "dynamicprompts", "boto3", "cryptography")
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -7,6 +7,9 @@
       StoreError        the data folder or its database
       NokenError        a noken, or a file of nokens, that cannot be read or bred
       TasteError        an opinion, or a taste, that cannot be read or learned
+      WireError         a record, a batch or a message of those that are shared
+        ForgeryError    one whose signature is not the rater's
+      ShareError        a consent, an outbox or a way on which opinions are shared
       HostError         a host that lacks what a feature needs
 
 Every error a caller can cause is one of these, and its text says what was got and what was wanted.
@@ -71,6 +74,18 @@ class NokenError(PxlError):
 
 class TasteError(PxlError):
     """An opinion, or a file of a taste, that cannot be read or learned from."""
+
+
+class WireError(PxlError):
+    """A record, a batch or a message of those that are shared, or an answer to one."""
+
+
+class ForgeryError(WireError):
+    """A batch or a message whose signature is not the rater's."""
+
+
+class ShareError(PxlError):
+    """A consent, an outbox or a way on which opinions are shared."""
 
 
 class HostError(PxlError):

@@ -25,6 +25,7 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES, Job
 from lib_pxl.hosts.nursery import nursery
 from lib_pxl.judging import route as judging
+from lib_pxl.sharing import route as sharing
 from lib_pxl.store.animations import open_animation
 from lib_pxl.store.maps import MAX_BYTES
 from lib_pxl.taste.caption import captions
@@ -65,6 +66,7 @@ def router(desk: Desk, host: Host) -> APIRouter:
     _add_captions(routes, desk, host)
     breed.add(routes, desk, host)
     judging.add(routes, desk, host)
+    sharing.add(routes, desk, host)
     return routes
 
 

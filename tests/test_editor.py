@@ -62,7 +62,13 @@ SCHEMA: dict[str, Any] = {
     "switches": [
         {"name": "control", "label": "Control", "help": "maps", "built": True},
         {"name": "nokens", "label": "Nokens", "help": "bred words", "built": False},
-        {"name": "record", "label": "Record", "help": "keep prompts", "built": True},
+        {
+            "name": "record",
+            "label": "Record",
+            "help": "keep prompts",
+            "built": True,
+            "flags": [{"name": "thumbnail", "kind": "flag", "label": "With a thumbnail", "help": "", "default": False}],
+        },
     ],
     "control": [
         {"name": "trace", "kind": "flag", "label": "How did it form?", "help": "", "default": False},
@@ -378,6 +384,34 @@ def test_a_switch_that_says_more_is_on_unless_it_says_otherwise_and_forgets_it_w
     expect(editor.root.get_by_label("Record")).not_to_be_checked()
     editor.root.get_by_label("Record").check()
     assert editor.job()["record"] is True
+
+
+def test_what_is_ticked_beside_a_switch_stays_when_that_is_flipped(editor: Editor) -> None:
+    record, thumbnail = (editor.root.get_by_label(name, exact=True) for name in ("Record", "With a thumbnail"))
+    expect(thumbnail).to_be_hidden()
+    record.check()
+    expect(thumbnail).not_to_be_checked()
+    thumbnail.check()
+    assert editor.job()["record"] == {"enabled": True, "thumbnail": True}
+    record.uncheck()
+    expect(thumbnail).to_be_hidden()
+    assert editor.job()["record"] == {"enabled": False, "thumbnail": True}
+    record.check()
+    expect(thumbnail).to_be_checked()
+    thumbnail.uncheck()
+    assert editor.job()["record"] is True
+
+
+def test_what_a_picture_said_beside_a_switch_stays_when_something_is_ticked(editor: Editor) -> None:
+    editor.serve('{"record":{"enabled":true,"more":[1],"thumbnail":true}}')
+    thumbnail = editor.root.get_by_label("With a thumbnail")
+    expect(thumbnail).to_be_checked()
+    thumbnail.uncheck()
+    assert editor.job()["record"] == {"enabled": True, "more": [1]}
+    thumbnail.check()
+    assert editor.job()["record"] == {"enabled": True, "more": [1], "thumbnail": True}
+    editor.root.get_by_label("Record", exact=True).uncheck()
+    assert editor.job()["record"] == {"enabled": False, "thumbnail": True}, "and is forgotten with a flip"
 
 
 def test_what_is_not_built_is_disabled_and_says_so(editor: Editor) -> None:

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from lib_pxl import errors
 from lib_pxl.errors import (
     CurveError,
+    ForgeryError,
     HostError,
     ImageError,
     NokenError,
     ProgramError,
     PxlError,
+    ShareError,
     StoreError,
     TasteError,
+    WireError,
     shown,
 )
 
@@ -70,9 +73,10 @@ def test_what_is_simple_is_shown_as_python_writes_it(value: Any) -> None:
 
 def test_every_error_is_one_of_ours_and_the_tree_in_the_docstring_is_all_of_them() -> None:
     tree = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, PxlError)]
-    assert {ProgramError, CurveError, ImageError, StoreError, NokenError, TasteError, HostError, PxlError} == set(tree)
+    of_data = {ImageError, StoreError, NokenError, TasteError, WireError, ForgeryError, ShareError}
+    assert {ProgramError, CurveError, HostError, PxlError} | of_data == set(tree)
     assert errors.__doc__ and all(each.__name__ in errors.__doc__ for each in tree)
-    assert issubclass(CurveError, ProgramError)
+    assert issubclass(CurveError, ProgramError) and issubclass(ForgeryError, WireError)
     assert not issubclass(PxlError, (ValueError, OSError))
 
 

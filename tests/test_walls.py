@@ -23,9 +23,11 @@ MAY_IMPORT = {
     "__init__": set(),
     "errors": set(),
     "knobs": {"errors"},
+    "wire": {"errors"},
     "store": GROUND,
     **dict.fromkeys(FEATURES, GROUND | {"store"}),
-    "commons": GROUND | {"store", "taste", "share"},
+    "share": GROUND | {"store", "wire"},
+    "commons": {"errors", "wire"},
     "world": set(),
     "hosts": CORE,
     "small": GROUND | {"world", "hosts"},
@@ -34,10 +36,11 @@ MAY_IMPORT = {
     "web": GROUND,
     "breed": GROUND | {"store", "noken", "hosts", "web"},
     "judging": GROUND | {"store", "taste", "hosts", "web"},
-    "rest": GROUND | {"store", "control", "taste", "hosts", "film", "breed", "judging", "web"},
+    "sharing": GROUND | {"store", "taste", "share", "hosts", "web"},
+    "rest": GROUND | {"store", "control", "taste", "hosts", "film", "breed", "judging", "sharing", "web"},
     "studio": CORE | {"hosts", "ui", "rest", "film", "small", "world"},
     "doctor": CORE | {"hosts"},
-    "__main__": CORE | {"commons", "hosts", "ui", "rest", "film", "small", "studio", "doctor"},
+    "__main__": CORE | {"commons", "hosts", "ui", "rest", "film", "small", "sharing", "studio", "doctor"},
 }
 # Packages that only some files may import, and those of them that must wait inside a function.
 ONLY = {

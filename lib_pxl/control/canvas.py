@@ -110,9 +110,20 @@ class Schedule:
         """The model calls (N,); where only some places are asked for, the call that each belongs to."""
         return torch.arange(self.calls) if self.some is None else self.some.long()
 
+    def calls_of(self, acts: Tensor) -> Tensor:
+        """At which model calls (N,) there is a place (M,) of those that act."""
+        found = torch.zeros(self.calls, dtype=torch.bool)
+        found[self.places[acts].long()] = True
+        return found
+
     def only(self, places: Tensor) -> Schedule:
         """The same schedule, of which nothing but these places is asked for."""
         return replace(self, some=places)
+
+    def asked(self, acts: Tensor) -> Schedule:
+        """The same schedule for what acts at some places only (M,): others stand for the last of them, or the first."""
+        last = torch.where(acts, torch.arange(len(acts)), -1).cummax(0).values
+        return self.only(self.places[last.clamp(min=int(acts.long().argmax()))])
 
     @property
     def progress(self) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,7 +36,7 @@ def color(stage: Stage) -> Made:
     target, w, choose = stage.latents(), stage.strength[:, None, None], stage.chooser()
     centred = target - target.mean((-2, -1), keepdim=True)  # (K, C, H, W)
     deviation = _power(centred)
-    shapes = (centred / deviation).masked_fill(deviation < _FLAT, 0)
+    shapes = centred / deviation.masked_fill(deviation < _FLAT, math.inf)
     centre, deviations = (stage.seen(each.flatten(1)) for each in (target.mean((-2, -1)), deviation))  # (M, B or 1, C)
     follow = w**4
     table = joined(_tangent(w), 1 - follow, follow * centre, follow * _rise(stage.schedule) * deviations)
@@ -67,8 +69,8 @@ def texture(stage: Stage) -> Made:
     h, wide = target.shape[-2:]
     fine = detail(target)
     deviation = _power(fine)  # (K, C, 1, 1)
-    shapes = (fine / (deviation * (h * wide) ** 0.5)).masked_fill(deviation < _FLAT, 0)
-    pairs = torch.stack([torch.zeros_like(shapes), shapes], dim=2)  # (K, C, 2, H, W)
+    pairs = fine.new_zeros(*fine.shape[:2], 2, h, wide)  # (K, C, 2, H, W)
+    pairs[:, :, 1] = fine.div_(deviation.masked_fill(deviation < _FLAT, math.inf) * (h * wide) ** 0.5)
     least = w * _rise(stage.schedule) * stage.seen(deviation.flatten(1))  # (M, B or 1, C)
     least = torch.stack([least, torch.full_like(least, _FLAT)], dim=-1)  # a band of no length takes the map's direction
     tangent = _tangent(w)

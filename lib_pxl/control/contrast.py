@@ -36,14 +36,15 @@ def contrasted(stage: Stage, parts: Tensor, fields: Tensor) -> Made:
     choose = stage.chooser()
     size = torch.linalg.vector_norm(fields, dim=-1)  # (K, F)
     flat = size < _FLAT * math.sqrt(fields.shape[-1])
-    units = (fields / size[..., None]).masked_fill(flat[..., None], 0)
+    units = fields / size.masked_fill(flat, math.inf)[..., None]
     span = (fields.amax(-1) - fields.amin(-1)).masked_fill(flat, 1)
     most = _USUAL * _S0 * math.sqrt(2 * stage.canvas.channels) * size / span
     live = (~flat).any(1).float()[:, None]
     further = stage.strength.clamp_min(_FLAT) ** -_FURTHER
     gain = gains(stage.schedule, stage.strength)[:, None] * stage.seen(live)
     table = joined(gain, stage.seen(most) * further[:, None, None])
-    bases = torch.cat([orthonormal(parts - parts @ units.mT @ units), units], dim=1).to(stage.canvas.device)
+    others = torch.baddbmm(parts, parts @ units.mT, units, alpha=-1)
+    bases = torch.cat([orthonormal(others), units], dim=1).to(stage.canvas.device)
     first = parts.shape[1]
     nil, less = bases.new_full((1,), _NIL), bases.new_full((1,), -1.0)
 

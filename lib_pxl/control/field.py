@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 WAVES = 32  # in each octave
+_LEVELS, _NIL = 2**16 - 1, 1e-12
 _FAR = 3.0  # a step of 1 in z leaves a correlation of exp(-3²/2), about a hundredth
 
 
@@ -80,5 +81,7 @@ def cover(field: Tensor, share: float, soft: float) -> Tensor:
 
 
 def _order(x: Tensor) -> Tensor:
-    """The order that sorts x; on the CPU by numpy, whose sort is the faster one."""
-    return x.argsort(dim=-1) if x.is_cuda else torch.from_numpy(numpy.argsort(x.cpu().numpy(), axis=-1)).to(x.device)
+    """The order that sorts x to 16 bits, what is equal then as it lies; numpy sorts so few bits ten times as fast."""
+    low, high = (each[..., None] for each in x.aminmax(dim=-1))
+    levels = ((x - low) * (_LEVELS / (high - low).clamp_min(_NIL))).cpu().numpy().astype(numpy.uint16)
+    return torch.from_numpy(numpy.argsort(levels, axis=-1, kind="stable")).to(x.device)

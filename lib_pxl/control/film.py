@@ -127,8 +127,6 @@ def shoot(layer: Layer, i: int, shot: Shot, canvas: Canvas) -> Row:
             pictures = _carried(layer, stage)[few.steps]
         weight = (shown > 0).float()  # the strength is in the way that they go
     else:
-        if layer.mode == "start":
-            shown = shown * (shot.places == 0)
         if layer.map == "depth" and layer.map not in canvas.annotators:
             raise PxlError(f"layer {i + 1} follows the depth, which a host finds only when it generates")
         with staged(layer, canvas, few, shown, where) as stage:
@@ -136,23 +134,21 @@ def shoot(layer: Layer, i: int, shot: Shot, canvas: Canvas) -> Row:
             looked = torch.stack([look(each, layer, shot, canvas) for each in stage.frames.pixels()])
             pictures = looked[stage.frames.which[:, 0]]
         weight = shown
-    share = share_of(layer, canvas, few, where)
+    share = share_of(layer, canvas, few, shown > 0, where)
     weight = weight[:, None, None, None] * (1 if share is None else share[:, 0])  # (K, 1, h or 1, w or 1)
     return Row(torch.lerp(_ground().expand_as(pictures), pictures, weight.expand_as(pictures)), shown)
 
 
 def _strength(layer: Layer, i: int, shot: Shot) -> Tensor:
     """At every place of the schedule (M,); a PxlError where the layer does not act."""
-    curve = layer.curve(shot.hires)
-    strength = torch.zeros(1) if curve is None else curve(shot.schedule.progress)
+    strength = layer.strengths(shot.schedule.progress, shot.hires)
     if layer.muted:
         why = "is muted"
     elif shot.hires and layer.hires == "off":
         why = "is off in the hires pass"
-    elif layer.mode == "start" and not strength[0] and strength.any():
-        why = "has strength 0 at the first step, the only one where start acts"
     elif not strength.any():
-        why = "has strength 0 at every step"
+        never = "the first step, the only one where start acts" if layer.mode == "start" else "every step"
+        why = f"has strength 0 at {never}"
     else:
         return strength
     raise PxlError(f"layer {i + 1} {why}")

@@ -23,9 +23,12 @@ GATE: dict[str, Knob] = {
 _FAR = 1000.0  # fields so far apart in z have nothing in common
 
 
-def share(own: Mapping[str, Any], canvas: Canvas, schedule: Schedule) -> Tensor:
-    """How much is let through at every model call that is asked for, (N, B or 1, 1, H, W)."""
+def share(own: Mapping[str, Any], canvas: Canvas, schedule: Schedule, acts: Tensor) -> Tensor:
+    """How much is let through at every model call that is asked for, (N, B or 1, 1, H, W); nothing unless it acts."""
     field = Field.draw(seeds_of(own["seed"], canvas), own["scale"])
-    step = schedule.steps
+    step = schedule.steps[acts]
     z = step * _FAR if own["reroll"] else step / max(schedule.calls - 1, 1) * own["speed"]
-    return cover(field(z, canvas.height, canvas.width, canvas.device), own["cover"], own["soft"])[:, :, None]
+    there = cover(field(z, canvas.height, canvas.width, canvas.device), own["cover"], own["soft"])[:, :, None]
+    found = there.new_zeros(len(acts), *there.shape[1:])
+    found[acts.to(found.device)] = there
+    return found

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from lib_pxl.control.curve import Curve, CurveKnob
 from lib_pxl.control.gate import GATE
 from lib_pxl.control.map import FITS, MAPS
@@ -146,6 +149,12 @@ class Layer:
             return None
         curve = self.hires if hires and isinstance(self.hires, Curve) else self.strength
         return None if curve.zero else curve
+
+    def strengths(self, progress: Tensor, hires: bool) -> Tensor:
+        """The strength at each progress of this pass (M,), 0 where its mode does nothing."""
+        curve = self.curve(hires)
+        found = torch.zeros_like(progress) if curve is None else curve(progress)
+        return found * (progress == 0) if self.mode == "start" else found
 
     def refuse_unbuilt(self, where: str) -> None:
         """A ProgramError that names the first part of this layer that pxl cannot do yet."""

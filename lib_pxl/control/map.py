@@ -96,5 +96,5 @@ def place(picture: Image.Image, fit: str, canvas: Canvas) -> Image.Image:
 
 def pixels(picture: Image.Image) -> Tensor:
     """(C, H, W) in [0, 1] from a picture."""
-    values = numpy.asarray(picture, dtype=numpy.float32) / 255
-    return torch.from_numpy(values.reshape(*values.shape[:2], -1)).permute(2, 0, 1).contiguous()
+    values = numpy.array(picture)
+    return torch.from_numpy(values.reshape(*values.shape[:2], -1)).permute(2, 0, 1).contiguous().float().div_(255)

@@ -87,14 +87,14 @@ class Program:
         schedule = Schedule.parse(canvas.sigmas, canvas.device)
         parts = []
         for i, layer in enumerate(self.layers):
-            curve = layer.curve(canvas.hires)
-            strength = None if curve is None else curve(schedule.progress)
-            if strength is None or not strength.any():
+            strength = layer.strengths(schedule.progress, canvas.hires)
+            if not strength.any():
                 continue
             where = f"layers[{i}]"
             with staged(layer, canvas, schedule, strength, where) as stage:
                 made = MODES[layer.mode].build(stage)
-            parts.append(Part(stage, made, share_of(layer, canvas, schedule, where)))
+            share = share_of(layer, canvas, schedule, schedule.calls_of(strength > 0), where)
+            parts.append(Part(stage, made, share))
         return planned(parts, schedule, canvas)
 
 
@@ -170,13 +170,18 @@ def staged(layer: Layer, canvas: Canvas, schedule: Schedule, strength: Tensor, w
     choice, knobs = SOURCES[layer.opened["kind"]]
     with _naming(f"{where}.source.{next(iter(knobs), 'kind')}"):
         motion = layer.motion or parse_group(MOTION, {}, where)
-        frames = choice.build(layer.opened, Look(layer.map, layer.fit, canvas), schedule)
+        # What moves along a flow has come through every frame; else those alone are made that are seen.
+        seen = schedule if layer.mode == "warp" else schedule.asked(strength > 0)
+        frames = choice.build(layer.opened, Look(layer.map, layer.fit, canvas), seen)
         yield Stage(frames, strength, schedule, canvas, motion, layer.map, where)
 
 
-def share_of(layer: Layer, canvas: Canvas, schedule: Schedule, where: str) -> Tensor | None:
-    """Where the layer acts by its gate and its mask, (1 or N, 1 or B, 1, H, W); None is everywhere."""
-    share = None if layer.gate is None else gate.share(layer.gate, canvas, schedule)
+def share_of(layer: Layer, canvas: Canvas, schedule: Schedule, acts: Tensor, where: str) -> Tensor | None:
+    """Where the layer acts by its gate and its mask at the calls (N,) at which it does, (1 or N, 1 or B, 1, H, W).
+
+    None is everywhere.
+    """
+    share = None if layer.gate is None else gate.share(layer.gate, canvas, schedule, acts)
     if layer.mask is not None:
         with _naming(f"{where}.mask"):
             mask = _mask_share(layer, canvas)[None]

@@ -80,6 +80,10 @@ class Host(Protocol):
         """The users and passwords of the host's own API; empty where it asks for none, None where it is off."""
 
     @property
+    def closed(self) -> str:
+        """Why nothing may be shared in this run, whatever was agreed to; empty where it may."""
+
+    @property
     def wildcards(self) -> Sequence[Path]:
         """The folders of wildcards that templates may name."""
 
@@ -97,6 +101,9 @@ class Host(Protocol):
 
     def forget(self) -> None:
         """Take back every word that `embed` made."""
+
+    def check_room(self, prompt: str) -> None:
+        """A NokenError where a word that `embed` made stands beyond what the encoders read of a prompt."""
 
     def draw(
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float

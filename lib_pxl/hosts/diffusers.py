@@ -30,7 +30,7 @@ from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import Control
 from lib_pxl.hosts.recorder import Finished, Heard, encoder_name
 from lib_pxl.hosts.request import Request
-from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+from lib_pxl.hosts.run import Run
 from lib_pxl.hosts.sampler import Levels, scheduler_class, watched
 from lib_pxl.hosts.watch import OnStep, Watch, encoded
 from lib_pxl.hosts.word import Words
@@ -74,8 +74,9 @@ class DiffusersHost:
         credentials: Mapping[str, str] | None = None,
         annotators: Mapping[str, Annotator] | None = None,
         captions: Callable[[Image.Image], str] | None = None,
+        closed: str = "",
     ) -> None:
-        self.pipe, self.readable, self.credentials = pipe, readable, credentials
+        self.pipe, self.readable, self.credentials, self.closed = pipe, readable, credentials, closed
         self.data = data_folder(data)
         self.model = model or Path(str(pipe.config.get("_name_or_path") or "diffusers")).name
         self.desk = Desk(self.data)
@@ -160,7 +161,7 @@ class DiffusersHost:
         """A picture of which the studio's tabs know nothing."""
         side = (size or min(self.side, LARGEST)) // self.factor * self.factor
         asked = Request(prompt, seed=seed, steps=steps, cfg=cfg, width=side, height=side).checked(self.factor)
-        run = Run(self, self.desk, lambda sentence: None)
+        run = Run(self, self.desk)
         with self._busy:
             try:
                 for name, vectors in words.items():
@@ -223,8 +224,7 @@ class DiffusersHost:
         stop: threading.Event | None = None,
     ) -> Made:
         """The pictures of one request; `stop`, once set, ends it after the step under way."""
-        told: dict[str, str] = {}
-        run = Run(self, self.desk, lambda sentence: told.update({ERROR_KEY: sentence}))
+        run = Run(self, self.desk)
         stop = stop or threading.Event()
         with self._busy:
             try:
@@ -237,14 +237,12 @@ class DiffusersHost:
                     run.feed.close()
                 self.forget()
                 self.desk.keep(tab or request.kind, run.formed())
-                self.desk.finish(tab or request.kind, run.problem)
+                self.desk.finish(tab or request.kind, run.complaint)
         pictures = [each for sitting in sittings for each in sitting.pictures]
         seeds = [seed for sitting in sittings for seed in sitting.request.seeds]
         latents = torch.cat([sitting.latents for sitting in sittings])
         self.desk.previous = pictures[-1] if pictures else self.desk.previous
-        if run.text and run.problem is None:
-            told = {KEY: run.text}
-        texts = [request.infotext(seed, self.model, told) for seed in seeds]
+        texts = [request.infotext(seed, self.model, run.told) for seed in seeds]
         heard = self._heard(sittings) if run.album is not None and not stop.is_set() else None
         return Made(pictures, texts, seeds, latents, run.problem, stop.is_set(), run.control, run.feed, heard=heard)
 
@@ -267,23 +265,16 @@ class DiffusersHost:
 
     def _said(self, request: Request, run: Run) -> Request:
         """The request with words of ours in place of the nokens that its prompts name."""
-        given = [[request.prompt], [request.negative]]
-        said = run.say(given)
-        if said is not given and run.problem is None:
-            with run.stepping_aside():
-                self.check_room(*(text for (text,) in said))
-            said = said if run.problem is None else run.say(given)
-        return replace(request, prompt=said[0][0], negative=said[1][0])
+        (prompt,), (negative,) = run.say([[request.prompt], [request.negative]])
+        return replace(request, prompt=prompt, negative=negative)
 
-    def check_room(self, *prompts: str) -> None:
-        """Words of ours fit into what the encoders read of a prompt, or a NokenError."""
-        for prompt in prompts:
-            self._words.check(functools.partial(self.pipe.maybe_convert_prompt, prompt))
+    def check_room(self, prompt: str) -> None:
+        """A NokenError where a word of ours stands beyond the one part that is read of a prompt."""
+        self._words.check(functools.partial(self.pipe.maybe_convert_prompt, prompt))
 
     def spoken(self, pipe: Any, asked: Request, change: Change) -> Conds:
         """The conditionings of a request whose prompts are changed, the same at every call."""
         said = replace(asked, prompt=change(asked.prompt), negative=change(asked.negative))
-        self.check_room(said.prompt, said.negative)
         pipe.register_modules(**self.tokenizers)
         with torch.no_grad():
             cond, uncond = encoded(pipe, said, self.device)

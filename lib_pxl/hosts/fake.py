@@ -7,6 +7,7 @@ statistics can be checked on it without any weights, and what goes wrong in a re
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,13 @@ from PIL import Image
 from torch import Tensor
 
 from lib_pxl.control.map import pixels
+from lib_pxl.errors import NokenError, Words
 from lib_pxl.hosts.annotation import Annotator
 from lib_pxl.hosts.base import Change, Conds, Guest, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import assemble
-from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
+from lib_pxl.hosts.run import Run
 from lib_pxl.noken.genome import Noken
 from lib_pxl.taste.template import wildcard_folders
 
@@ -64,12 +66,14 @@ class FakeHost:
     name: str = "fake"
     readable: Sequence[Path] | None = ()
     credentials: Mapping[str, str] | None = None
+    closed: str = ""
     denoise: Denoise = lambda x, sigma: x / (1 + sigma[:, None, None, None] ** 2)
     guests: list[Guest] = field(default_factory=list)
     words: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
     seers: dict[str, Annotator] = field(default_factory=dict)
     encoders: Mapping[str, int] = field(default_factory=lambda: {"l": WIDTH})  # the model, as far as it has words
     drawn: list[str] = field(default_factory=list)  # the prompts of `draw`
+    room: float = math.inf  # rows that are read of a prompt
     desk: Desk = field(init=False)
     _prompts: tuple[str, str] = ("", "")
 
@@ -127,6 +131,12 @@ class FakeHost:
         rows = [self.words[each]["l"] if each in self.words else _made_up(each) for each in said]
         return torch.cat([_made_up(""), *rows])[None]
 
+    def check_room(self, prompt: str) -> None:
+        """Of a prompt it reads `room` rows."""
+        rows = self.spell(prompt).shape[1] - 1
+        if rows > self.room:
+            raise NokenError("noken in the prompt", got=Words(f"one up to token {rows}"), wanted=f"{self.room:g}")
+
     def annotators(self) -> Mapping[str, Annotator]:
         """Those that a test has given it."""
         return self.seers
@@ -153,11 +163,10 @@ class FakeHost:
         negative: str = "",
     ) -> Picture:
         """One job; `seeds` are the first batch's, `hires` the second pass's scale, `stop_after` a user's interrupt."""
-        infotext: dict[str, str] = {}
-        run = Run(self, self.desk, lambda sentence: infotext.update({ERROR_KEY: sentence}))
+        run = Run(self, self.desk)
         run.start(job, redraws=kind == "img2img")
         run.guests += self.guests if run.problem is None else []
-        picture, made = Picture(torch.zeros(0), infotext), []
+        picture, made = Picture(torch.zeros(0), {}), []
         shape, half = (len(seeds), 4, size[1], size[0]), sigmas(steps)[steps // 2 :]
         try:
             for first in range(0, run.batches(len(seeds), batches) * len(seeds), len(seeds)):
@@ -175,10 +184,8 @@ class FakeHost:
         finally:
             self.forget()
             self.desk.keep(kind, run.formed())
-            self.desk.finish(kind, run.problem)
-        picture.latents = torch.cat(made)
-        if run.text and run.problem is None:
-            infotext[KEY] = run.text
+            self.desk.finish(kind, run.complaint)
+        picture.latents, picture.infotext = torch.cat(made), run.told
         return picture
 
     def _assemble(self, run: Run, picture: Picture, x: Tensor) -> None:

@@ -73,7 +73,7 @@ class Hooks:
             self.host.forget()
         left = {key: value for key, value in p.extra_generation_params.items() if key not in TOLD}
         p.extra_generation_params = left  # cells of a grid share the dictionary, and loopback the whole job
-        run = Run(self.host, self.desk, lambda sentence: _tell(p, sentence))
+        run = Run(self.host, self.desk, lambda sentence: _tell(p, run, sentence))
         values = getattr(p, "pxl_axis_values", {})
         change = (lambda job: self._axis_values(job, values)) if values else None
         run.start(given, change, redraws(p) and not inside, is_brought(p))
@@ -87,7 +87,7 @@ class Hooks:
         if run.problem is None and run.feed is not None:
             self._redraw(p, run, run.feed)
         self._revise(p, run)
-        _say_how(p, run)
+        p.extra_generation_params.update(run.told)
 
     def _revise(self, p: Any, run: Run) -> None:
         """A cell of a grid says its prompts as it makes them."""
@@ -134,7 +134,7 @@ class Hooks:
         p.pxl_hires = hires
         for (name, texts), new in zip(hires.items(), later, strict=True):
             setattr(p, name, [*texts[: here.start], *new, *texts[here.stop :]])
-        _say_how(p, run)
+        p.extra_generation_params.update(run.told)
 
     def batch_read(self, p: Any) -> None:
         """The host has read a batch's prompts."""
@@ -253,7 +253,7 @@ class Hooks:
             if formed or of_page:
                 self.desk.keep(tab, formed, self.host.task)
             if of_page:  # the page asks for its own jobs
-                self.desk.finish(tab, run.problem or run.unrecorded, self.host.task)
+                self.desk.finish(tab, run.complaint or run.unrecorded, self.host.task)
 
     def on_infotext_pasted(self, infotext: str, params: dict[str, Any]) -> None:
         """A picture made without pxl switches control off."""
@@ -301,14 +301,9 @@ def _name_files(p: Any) -> None:
         names[:] = p.all_prompts[first : first + len(names)]
 
 
-def _say_how(p: Any, run: Run) -> None:
-    if run.problem is None and (text := run.text):
-        p.extra_generation_params[KEY] = text
-
-
-def _tell(p: Any, sentence: str) -> None:
+def _tell(p: Any, run: Run, sentence: str) -> None:
     p.extra_generation_params.pop(KEY, None)
-    p.extra_generation_params[ERROR_KEY] = sentence
+    p.extra_generation_params.update(run.told)
     p.comment(f"pxl: {sentence}")
     log.warning("pxl: %s", sentence)
 

@@ -147,7 +147,9 @@ class NokensKnob(GroupKnob):
 
 NOKENS: dict[str, Knob] = {
     "enabled": Flag("enabled", "On", "whether <noken:NAME> is understood", True),
-    "carry": Flag("carry", "Carry", "write the nokens themselves into the picture, so that it can be made elsewhere"),
+    "carry": Flag(
+        "carry", "Carried by the picture", "it holds the nokens themselves, so that it can be made elsewhere"
+    ),
     "hashes": Hashes("hashes", "Hashes", "which nokens the names in the prompt stood for", {}),
     "vectors": Vectors("vectors", "Vectors", "nokens that the picture carried", ()),
 }

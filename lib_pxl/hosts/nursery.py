@@ -33,7 +33,17 @@ class Work:
     error: str | None = None
     nokens: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    ended: float = 0  # when the last step was over
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds, as the steps so far took; it falls while one is under way, and waits where that takes longer."""
+        if not (self.running and self.done):
+            return None
+        each = (self.ended - self.began) / self.done
+        under_way = min(time.monotonic() - self.ended, each)
+        return round(each * (self.total - self.done) - under_way, 1)
 
 
 class Nursery:
@@ -71,11 +81,8 @@ class Nursery:
             if work is None:
                 return {"id": None, "kind": None, "done": 0, "total": 0, "left": None, "running": False,
                         "error": None, "nokens": []}  # fmt: skip
-            left = None
-            if work.running and work.done:
-                left = round((time.monotonic() - work.began) / work.done * (work.total - work.done), 1)
             told = {name: getattr(work, name) for name in ("id", "kind", "done", "total", "running", "error")}
-            return {**told, "left": left, "nokens": list(work.nokens)}
+            return {**told, "left": work.left, "nokens": list(work.nokens)}
 
     def _tend(self, work: Work) -> None:
         error = None
@@ -84,6 +91,7 @@ class Nursery:
                 for made in steps:
                     with self._lock:
                         work.done += 1
+                        work.ended = time.monotonic()
                         work.nokens += made
                     self._rest()
                     if work.stop.is_set():

@@ -33,6 +33,7 @@ log = logging.getLogger("pxl")
 T = TypeVar("T")
 ERROR_KEY = "pxl error"
 KEY = "pxl"
+LONGEST = 500  # characters of what is told
 
 
 class ControlGuest(Guest):
@@ -57,12 +58,16 @@ class ControlGuest(Guest):
 
 
 class Run:
-    """One job: its guests, and the first problem, if there was one. From then on it leaves the picture alone."""
+    """One job: its guests, and the first problem, if there was one. From then on it leaves the picture alone.
 
-    def __init__(self, host: Host, desk: Desk, report: Callable[[str], None]) -> None:
+    A noken that cannot be said is left out by itself: that is among the complaints, but no problem to the rest.
+    """
+
+    def __init__(self, host: Host, desk: Desk, report: Callable[[str], None] = lambda sentence: None) -> None:
         self.host, self.desk, self.report = host, desk, report
         self.guests: list[Guest] = []
         self.problem: str | None = None
+        self.complaints: list[str] = []
         self.inner = False
         self.control = Control()
         self.nokens = Nokens()
@@ -109,6 +114,17 @@ class Run:
                 self.guests.append(self.trace)
 
     @property
+    def complaint(self) -> str | None:
+        """All that went wrong, if anything did."""
+        return "; ".join(self.complaints)[:LONGEST] or None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the infotext says of pxl."""
+        said = {KEY: None if self.problem else self.text, ERROR_KEY: self.complaint}
+        return {key: text for key, text in said.items() if text}
+
+    @property
     def text(self) -> str:
         """What a picture says of the job, so that it can be made again; nothing where the job made no difference."""
         named = self.speech is not None
@@ -135,7 +151,7 @@ class Run:
             with self.stepping_aside():
                 if self.speech is None:
                     self.speech = Speech(self.host, lambda: self.desk.pool, self.nokens)
-                said = self.speech.say(prompts)
+                said = self.speech.say(prompts, lambda: self.stepping_aside(wholly=False))
                 if self.speech.morphs and not any(isinstance(guest, MorphGuest) for guest in self.guests):
                     self.guests.insert(0, MorphGuest(self.speech))  # so that others see what it has made
                 return said
@@ -248,15 +264,16 @@ class Run:
         )
 
     @contextlib.contextmanager
-    def stepping_aside(self) -> Iterator[None]:
+    def stepping_aside(self, wholly: bool = True) -> Iterator[None]:
         """The one place that catches: whatever happens inside, the host goes on and the user is told."""
         try:
             yield
         except PxlError as problem:
-            self._give_up(str(problem))
+            self._give_up(str(problem), wholly)
         except Exception as problem:
             log.exception("pxl stepped aside")
-            self._give_up(f"pxl failed: got {type(problem).__name__}: {problem}, wanted a picture with pxl")
+            sentence = f"pxl failed: got {type(problem).__name__}: {problem}, wanted a picture with pxl"
+            self._give_up(sentence, wholly)
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
@@ -270,10 +287,14 @@ class Run:
             got = f"got {type(problem).__name__}: {problem}"[:400]
             self.unrecorded = f"recording: {got}, wanted all that is known of a picture"
 
-    def _give_up(self, sentence: str) -> None:
-        self.problem = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(sentence.split()))[:500]
-        self.guests.clear()
-        self.report(self.problem)
+    def _give_up(self, sentence: str, wholly: bool) -> None:
+        sentence = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(sentence.split()))[:LONGEST]
+        if wholly:
+            self.problem = sentence
+            self.guests.clear()
+        if sentence not in self.complaints:
+            self.complaints.append(sentence)
+            self.report(sentence)
 
 
 @contextlib.contextmanager

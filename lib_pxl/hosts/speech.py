@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from lib_pxl.noken.mention import Mention, mentions, mixed, replaced, swapped, w
 from lib_pxl.noken.path import between
 from lib_pxl.noken.pool import Pool
 
+Attempt = Callable[[], contextlib.AbstractContextManager[object]]
 EVENLY = "0:0, 1:1"  # how A becomes B where nothing is said
 
 
@@ -40,6 +42,12 @@ class Morph:
         """The noken at this progress."""
         return between(self.a, self.b, float(self.curve(torch.tensor(float(u)))))
 
+    @property
+    def longest(self) -> Noken:
+        """The noken where it has most tokens, which is at one end of its mixes."""
+        mixes = [key.value for key in self.curve.keys]
+        return max((between(self.a, self.b, mix) for mix in (min(mixes), max(mixes))), key=len)
+
 
 class Speech:
     """The nokens of one job; `say` turns a batch's prompts into what the host is to read."""
@@ -49,6 +57,8 @@ class Speech:
         self.morphs: dict[str, Morph] = {}  # in the prompts of this batch, by their words
         self._named: dict[str, Noken] = {}  # of the whole job
         self._lent: dict[str, Noken] = {}
+        self._longest: dict[str, str] = {}  # by a morph's word, that of the morph at its longest
+        self._damage: NokenError | None = None  # of what a picture carried
 
     @property
     def told(self) -> Nokens:
@@ -57,11 +67,20 @@ class Speech:
         carried = tuple(dict.fromkeys(map(pack, self._named.values()))) if self.asked.carry else ()
         return replace(self.asked, hashes=hashes, vectors=carried, instead=None, mix=None)
 
-    def say(self, prompts: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The prompts with a word of ours in place of each mention; the words are the host's until it forgets."""
+    def say(self, prompts: Sequence[Sequence[str]], attempt: Attempt = contextlib.nullcontext) -> list[list[str]]:
+        """The prompts with a word of ours in place of each mention; the words are the host's until it forgets.
+
+        Each mention is said inside an `attempt`; where that catches, nothing stands in the mention's place.
+        """
         self.host.forget()
-        self._lent, self.morphs = {}, {}
-        return [[replaced(text, self._word) for text in texts] for texts in prompts]
+        self._lent, self.morphs, self._longest = {}, {}, {}
+
+        def word(body: str, before: str) -> str:
+            with attempt():
+                return self._word(body, before)
+            return ""
+
+        return [[replaced(text, word) for text in texts] for texts in prompts]
 
     def lend(self, noken: Noken, name: str = "") -> str:
         """The word that now stands for a noken."""
@@ -84,17 +103,25 @@ class Speech:
             if widths.items() <= noken.widths.items():
                 self.host.embed(name, {letter: noken.vectors[letter] for letter in widths})
 
-    def _word(self, body: str) -> str:
+    def _word(self, body: str, before: str) -> str:
         mention = Mention.parse(body)
         first = self._noken(mention.name)
         if not mention.other:
-            return self.lend(first)
+            return self._read(self.lend(first), before)
         curve = Curve.parse(mention.curve or EVENLY, f"curve of <noken:{body[:80]}>")
         morph = Morph(first, self._noken(mention.other), curve)
         if len(curve.keys) == 1:
-            return self.lend(morph.at(0))
+            return self._read(self.lend(morph.at(0)), before)
+        self._longest[morph.word] = self._read(self.lend(morph.longest), before)
         self.morphs[morph.word] = morph
         return self.lend(morph.at(0), morph.word)
+
+    def _read(self, name: str, before: str) -> str:
+        """The word, once it is clear that the host reads it behind this text, with each morph at its longest."""
+        for morph, longest in self._longest.items():
+            before = before.replace(morph, longest)
+        self.host.check_room(f"{before} {name}")
+        return name
 
     def _noken(self, name: str) -> Noken:
         if name not in self._named:
@@ -118,18 +145,26 @@ class Speech:
         except StoreError:
             known = None
         if known is None or known.deleted is not None:
+            if self._damage is not None:
+                raise self._damage
             got = "another one of that name" if self.pool().find(name) else "none in the pool"
             raise NokenError(f"noken {name}", got=Words(got), wanted=f"that of the picture, whose hash is {which}")
         return self.pool().load(which)
 
     @cached_property
     def _carried(self) -> dict[str, Noken]:
-        return {each.hash: each for each in map(unpack, self.asked.vectors)}
+        sound = []
+        for text in self.asked.vectors:
+            try:
+                sound.append(unpack(text))
+            except NokenError as problem:
+                self._damage = problem  # told where one that the prompt names is not among the others
+        return {each.hash: each for each in sound}
 
 
 def silent(prompts: Sequence[Sequence[str]]) -> list[list[str]]:
     """The prompts without their mentions."""
-    return [[replaced(text, lambda body: "") for text in texts] for texts in prompts]
+    return [[replaced(text, lambda body, before: "") for text in texts] for texts in prompts]
 
 
 def revised(asked: Nokens, prompts: Mapping[str, Sequence[str]], main: Collection[str]) -> dict[str, list[str]]:

@@ -50,6 +50,7 @@ from lib_pxl.noken.genome import Noken
 from lib_pxl.taste.template import wildcard_folders
 
 FOLDERS = "pxl_map_folders"
+UNSHARED = "pxl_no_share"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
 _count = itertools.count()
 OUTPUTS = ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_extras_samples", "outdir_save")
@@ -85,6 +86,17 @@ class WebuiHost:
         if not (shared.cmd_opts.api or shared.cmd_opts.nowebui):
             return None
         return dict(pair.split(":", 1) for pair in (shared.cmd_opts.api_auth or "").split(",") if ":" in pair)
+
+    @property
+    def closed(self) -> str:
+        """As --nowebui, --pxl-no-share and the setting say; the setting may change while the host runs."""
+        if shared.cmd_opts.nowebui:
+            return "--nowebui: a run without a page shares nothing"
+        if getattr(shared.cmd_opts, UNSHARED, False):
+            return "--pxl-no-share is set: nothing is shared, whatever was agreed to"
+        if getattr(shared.opts, UNSHARED, False):
+            return "sharing is switched off in the settings, under pxl"
+        return ""
 
     @property
     def wildcards(self) -> Sequence[Path]:
@@ -142,6 +154,9 @@ class WebuiHost:
         single = "h" if getattr(shared.sd_model, "is_sd2", False) else "l"
         names = [single] if len(tables) == 1 else [t.textual_inversion_key.removeprefix("clip_") for t in tables]
         return {name: table.wrapped.weight for name, table in zip(names, tables)}  # noqa: B905
+
+    def check_room(self, prompt: str) -> None:
+        """Prompts of any length are read, in parts."""
 
     def draw(
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
@@ -467,6 +482,10 @@ def _add_settings() -> None:
         restrict_api=True,  # else a stranger's job could name any folder for itself
     )
     shared.opts.add_option(FOLDERS, info)
+    off = shared.OptionInfo(
+        False, "Share nothing, whatever was agreed to on the Share tab", section=("pxl", "pxl"), restrict_api=True
+    )
+    shared.opts.add_option(UNSHARED, off)
 
 
 def _hires_steps(p: Any) -> int:

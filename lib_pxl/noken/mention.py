@@ -46,12 +46,15 @@ def mentions(text: str) -> list[str]:
     return _mention.findall(text)
 
 
-def replaced(text: str, say: Callable[[str], str]) -> str:
-    """The text with what `say` makes of each mention in its place; where that is nothing, no gap is left either."""
+def replaced(text: str, say: Callable[[str, str], str]) -> str:
+    """The text with what `say` makes of each mention, and of what then stands before it, in the mention's place.
+
+    Where that is nothing, no gap is left either.
+    """
     made, *rest = _mention.split(text)
     said = made
     for body, after in zip(rest[::2], rest[1::2], strict=True):
-        said = say(body)
+        said = say(body, made)
         made = _apart(_apart(made, said), after) if said else _closed(made, after)
     if not said and rest and not rest[-1].strip(" "):
         made = made.rstrip(" ").removesuffix(",")

@@ -23,14 +23,14 @@ def data_folder(given: Path | None = None) -> Path:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, lasting: bool = True) -> Iterator[BinaryIO]:
+def whole_file(path: Path, lasting: bool = True, mode: int = 0o666) -> Iterator[BinaryIO]:
     """A file that has its name once all of it is written; nothing of it is left where writing fails.
 
     One that is not `lasting` can be made again, and is not waited for until it has reached the disk.
     """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with part.open("xb") as file:
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
             if lasting:
                 file.flush()

@@ -123,4 +123,63 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX taste_items_by_content ON taste_items (profile, image_hash);
         """,
     ),
+    (
+        "share",
+        """
+        CREATE TABLE share_consents (
+            number INTEGER PRIMARY KEY,
+            profile TEXT NOT NULL,
+            answer TEXT NOT NULL CHECK (answer IN ('yes', 'no', 'withdrawn')),
+            version INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            fields TEXT NOT NULL,
+            target TEXT NOT NULL,
+            rater TEXT NOT NULL,
+            time TEXT NOT NULL
+        );
+        CREATE INDEX share_consents_by_profile ON share_consents (profile);
+        CREATE TABLE share_batches (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            profile TEXT NOT NULL,
+            rater TEXT NOT NULL,
+            target TEXT NOT NULL,
+            data BLOB NOT NULL,
+            count INTEGER NOT NULL,
+            state TEXT NOT NULL DEFAULT 'ready'
+                CHECK (state IN ('ready', 'released', 'leaving', 'sent', 'refused', 'stopped')),
+            tries INTEGER NOT NULL DEFAULT 0,
+            due REAL NOT NULL DEFAULT 0,
+            error TEXT NOT NULL DEFAULT '',
+            created TEXT NOT NULL,
+            leaving TEXT NOT NULL DEFAULT ''
+        );
+        CREATE INDEX share_batches_by_state ON share_batches (profile, state);
+        CREATE TABLE share_records (
+            number INTEGER PRIMARY KEY,
+            profile TEXT NOT NULL,
+            opinion TEXT NOT NULL,
+            key TEXT NOT NULL UNIQUE,
+            line BLOB,
+            struck INTEGER NOT NULL DEFAULT 0,
+            batch TEXT REFERENCES share_batches (id),
+            UNIQUE (profile, opinion)
+        );
+        CREATE INDEX share_records_by_batch ON share_records (batch);
+        CREATE INDEX share_records_that_wait ON share_records (profile, number) WHERE batch IS NULL AND NOT struck;
+        CREATE TABLE share_erasures (
+            number INTEGER PRIMARY KEY,
+            profile TEXT NOT NULL,
+            rater TEXT NOT NULL,
+            target TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('wanted', 'asked', 'confirmed')),
+            wanted TEXT NOT NULL,
+            confirmed TEXT NOT NULL DEFAULT '',
+            tries INTEGER NOT NULL DEFAULT 0,
+            due REAL NOT NULL DEFAULT 0,
+            error TEXT NOT NULL DEFAULT '',
+            UNIQUE (rater, target)
+        );
+        """,
+    ),
 )

@@ -38,6 +38,7 @@ def serve(
     login: tuple[str, str] | None,
     depth: str | None = None,
     caption: str | None = None,
+    closed: str = "",
 ) -> int:
     """Load the model and serve it at a socket until Ctrl-C."""
     logging.basicConfig(format="%(message)s")
@@ -47,7 +48,7 @@ def serve(
         credentials = {login[0]: login[1]} if login else {}
         host = DiffusersHost(
             pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials,
-            annotators=seers, captions=CaptionModel(caption).see if caption else None,
+            annotators=seers, captions=CaptionModel(caption).see if caption else None, closed=closed,
         )  # fmt: skip
         work = Work(host)
         address, port = listener.getsockname()[:2]
@@ -95,10 +96,12 @@ def make_app(work: Work, credentials: Mapping[str, str], lonely: bool = False) -
             events.connect()
             events.connect_to(forms[-1])
     script = _read("javascript/*.js").replace("</script", "<\\/script")
+    # gradio 6 writes its own class before every selector of `css`, also inside :is(), and so changes which rule wins
+    head = f"<script>{script}</script><style>{_read('style.css')}</style>"
     gr.mount_gradio_app(
         app, blocks, path="/", auth=list(credentials.items()) or None, footer_links=[], run_history=False,
-        allowed_paths=[str(work.outputs)], theme=page.theme(), css=_read("style.css") + _own("studio.css"),
-        head=f"<script>{script}</script>", show_error=False, ssr_mode=False,
+        allowed_paths=[str(work.outputs)], theme=page.theme(), css=_own("studio.css"),
+        head=head, show_error=False, ssr_mode=False,
         max_file_size=MAX_BYTES,
     )  # fmt: skip
     return app

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(127.0.0.1) needs a login")  # fmt: skip
     parser.add_argument("--auth", metavar="USER:PASSWORD", help=f"ask for this login; better set in {AUTH}, since "
                         "others on this machine can read command lines")  # fmt: skip
+    parser.add_argument("--no-share", action="store_true", help="share nothing, whatever was agreed to")
     parser.add_argument("--data-dir", type=Path, help="where maps, presets and pictures are kept")
 
 
@@ -44,7 +45,8 @@ def run(given: argparse.Namespace) -> int:
     os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "temporary"))
     from lib_pxl.studio import app
 
-    return app.serve(listener, given.model, folder, login, given.depth, given.caption)
+    closed = "--no-share is set: nothing is shared, whatever was agreed to" if given.no_share else ""
+    return app.serve(listener, given.model, folder, login, given.depth, given.caption, closed)
 
 
 def read_login(text: str | None) -> tuple[str, str] | None:

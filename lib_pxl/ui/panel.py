@@ -17,6 +17,7 @@ from lib_pxl.knobs import Choice, Knob
 from lib_pxl.ui.compat import on_page
 
 BUILT = {"control": True, "nokens": True, "record": True}
+FLAGS = {"nokens": ("carry",)}  # what is ticked beside a switch, while that is on
 DRAWN = ("source", "mask", "mode", "map", "strength", "gate", "motion", "fit", "hires")
 
 # What belongs to the whole job, and the tab in which it counts; None is both.
@@ -44,15 +45,20 @@ def build(tab: str, key: str, switches: dict[str, Knob]) -> list[Any]:
 
 def schema(switches: dict[str, Knob]) -> dict[str, Any]:
     """All that the editor needs to know of the knobs, from the knobs themselves."""
-    named = [{"name": k.name, "label": k.label, "help": k.help, "built": BUILT[k.name]} for k in switches.values()]
     control = switches["control"]
     beside = control.knobs or {} if isinstance(control, GroupKnob) else {}
     return {
         "max_layers": MAX_LAYERS,
-        "switches": named,
+        "switches": [_switch(knob) for knob in switches.values()],
         "control": [_field(beside[name]) | {"tab": tab} for name, tab in BESIDE.items()],
         "fields": [_field(KNOBS[name]) for name in DRAWN],
     }
+
+
+def _switch(knob: Knob) -> dict[str, Any]:
+    inside = knob.knobs or {} if isinstance(knob, GroupKnob) else {}
+    flags = [_field(inside[name]) for name in FLAGS.get(knob.name, ())]
+    return {"name": knob.name, "label": knob.label, "help": knob.help, "built": BUILT[knob.name], "flags": flags}
 
 
 def _field(knob: Knob) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tab: what can be bred, ranked and shared. Each part says what is there today."""
+"""The tab: what is bred, ranked and shared; the scripts of the page draw each part into its place."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-LATER = {
-    "Share": "**Sharing is not here yet, and nothing leaves this machine.** When it comes it is off until you say yes, "
-    "it shows the exact bytes first, and taking it back is as easy as giving it.",
-}
+PARTS = ("breed", "taste", "share")
 
 
 def build(key: str) -> Any:
     """The whole tab, as the hosts and the studio want it; the scripts of the page call the routes with the key."""
     with gr.Blocks(analytics_enabled=False) as blocks, gr.Tabs(elem_id="pxl_tabs"):
-        with gr.Tab("Breed", elem_id="pxl_tab_breed"):
-            place = f'<div class="pxl-panel pxl-breed" id="pxl_breed" data-key="{html.escape(key)}"></div>'
-            gr.HTML(place, elem_id="pxl_breed_place")
-        with gr.Tab("Taste", elem_id="pxl_tab_taste"):
-            place = f'<div class="pxl-panel pxl-taste" id="pxl_taste" data-key="{html.escape(key)}"></div>'
-            gr.HTML(place, elem_id="pxl_taste_place")
-        for name, text in LATER.items():
-            with gr.Tab(name, elem_id=f"pxl_tab_{name.lower()}"):
-                gr.Markdown(text, elem_id=f"pxl_{name.lower()}_today")
+        for name in PARTS:
+            with gr.Tab(name.title(), elem_id=f"pxl_tab_{name}"):
+                place = f'<div class="pxl-panel pxl-{name}" id="pxl_{name}" data-key="{html.escape(key)}"></div>'
+                gr.HTML(place, elem_id=f"pxl_{name}_place")
     return blocks

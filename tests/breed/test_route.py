@@ -24,6 +24,7 @@ from lib_pxl.hosts.fake import SPOKEN, FakeHost
 from lib_pxl.noken import Noken, breed
 from lib_pxl.noken.carry import halved, pack
 from lib_pxl.noken.evolution import bear
+from lib_pxl.noken.trend import Trend
 from lib_pxl.rest import router
 from lib_pxl.store.infotext import Infotext
 from tests.noken.people import noken
@@ -209,6 +210,19 @@ def test_a_litter_is_bred_as_the_library_breeds(client: TestClient, host: FakeHo
     assert client.get(BASE).json()["nokens"][0] == turned[-1]
 
 
+def test_a_litter_is_led_away_from_who_was_passed_over(client: TestClient, host: FakeHost, pair: list[str]) -> None:
+    asked = {"parents": pair, "n": 3, "seed": 5, "mix": 0.3, "angle": 9}
+    others = [each["hash"] for each in post(client, "breed", **asked)]
+    parents, table = [host.desk.pool.load(each) for each in pair], host.lexicon().tables
+    trend = Trend([*map(host.desk.pool.load, others), *parents], [0.0] * 3 + [1.0] * 2, table)
+    led = post(client, "breed", **asked, passed=[*others, pair[0]])
+    wanted = bear(parents, 3, 5, mix=0.3, angle=9, table=table, trend=trend)
+    assert {each["hash"] for each in led} == {each.hash for each in wanted} != set(others)
+    turned = {"noken": pair[0], "n": 2, "seed": 5, "angle": 9}
+    plain, led = post(client, "mutate", **turned), post(client, "mutate", **turned, passed=others)
+    assert {each["hash"] for each in plain}.isdisjoint(each["hash"] for each in led)
+
+
 def test_children_that_are_alike_come_once(client: TestClient, pair: list[str]) -> None:
     cards = post(client, "breed", parents=pair, n=20, method="cross")
     assert len({each["hash"] for each in cards}) == len(cards) <= 4, "two tokens from two parents"
@@ -227,6 +241,17 @@ def test_a_mutation_towards_a_word_comes_nearer_to_it(client: TestClient, pair: 
     assert all(row[0]["cosine"] == pytest.approx(1, abs=1e-3) for row in words)
     told = refused(client.post(f"{BASE}/mutate", json={"noken": pair[0], "towards": "red fox"}))
     assert "2" in told and "one token" in told
+
+
+@pytest.mark.parametrize("encoders", [{"l": 8, "g": 12}, {}])
+@pytest.mark.parametrize("towards", ["near", "night"])
+def test_without_a_model_of_its_family_a_noken_has_no_words_to_go_to(
+    client: TestClient, host: FakeHost, pair: list[str], encoders: dict[str, int], towards: str
+) -> None:
+    host.encoders = encoders
+    told = refused(client.post(f"{BASE}/mutate", json={"noken": pair[0], "towards": towards}))
+    assert told == f"model: got {'l8+g12' if encoders else 'none'}, wanted one of l8, to know its words"
+    assert len(post(client, "mutate", noken=pair[0], n=2)) == 2, "but it can be turned"
 
 
 def test_deleting_hides_and_undo_brings_back(client: TestClient, pair: list[str]) -> None:

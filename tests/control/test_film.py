@@ -99,7 +99,7 @@ def test_the_gate_is_the_one_that_the_plan_uses(reroll: bool) -> None:
     assert torch.allclose(weight(taken(given), fitted()), used[calls, 0], atol=1e-4)
     settings = program(given).layers[0].gate
     assert settings is not None
-    few = gate.share(settings, SHOT.canvas(), SHOT.schedule.only(SHOT.places))
+    few = gate.share(settings, SHOT.canvas(), SHOT.schedule.only(SHOT.places), torch.ones(len(calls), dtype=torch.bool))
     assert torch.allclose(few[:, 0], used[calls], atol=1e-6)
 
 

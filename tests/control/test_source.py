@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,18 @@ def test_a_batch_is_its_images_one_by_one(film: Path) -> None:
     assert torch.equal(together.apply(d, sigma), torch.cat(alone))
 
 
-def test_only_the_frames_that_the_schedule_shows_are_decoded_and_each_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+# Call i is at u = i/9; an estimate between two calls sees the frame of the one before it.
+@pytest.mark.parametrize(
+    ("curve", "mode", "calls"),
+    [
+        (1, "color", range(STEPS)),
+        ("30%:0, 40%:1, 60%:1, 70%:0", "color", range(2, 7)),
+        ("0:1, 10%:0", "color", [0]),
+        (1, "start", [0]),
+    ],
+)
+def test_only_the_frames_that_are_seen_are_decoded_and_each_once(
+    curve: float | str, mode: str, calls: Sequence[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for i in range(40):
         painted(8, 8, i).save(tmp_path / f"{i}.png")
@@ -84,8 +95,23 @@ def test_only_the_frames_that_the_schedule_shows_are_decoded_and_each_once(
     still = animations.open_still
     monkeypatch.setattr(animations, "open_still", lambda path: opened.append(path.stem) or still(path))
     encodes = count()
-    made(frames(tmp_path), encode=lambda pixels: (next(encodes), pixels)[1])
-    assert opened == [str(4 * i) for i in range(STEPS)] and next(encodes) == STEPS
+    given = {**frames(tmp_path, mode=mode), "strength": curve}
+    made(given, encode=lambda pixels: (next(encodes), pixels)[1])
+    assert opened == [str(4 * i) for i in calls] and next(encodes) == len(calls)
+
+
+@pytest.mark.parametrize("gate", [None, {"seed": 1}, {"seed": 1, "reroll": True}])
+@pytest.mark.parametrize("source", ["frames", "noise"])
+def test_a_layer_that_rests_at_times_is_the_same_while_it_acts(source: str, gate: Any, film: Path) -> None:
+    kind = {"path": str(film)} if source == "frames" else {"seed": 2}
+    given = layer(source={"kind": source, **kind}, gate=gate)
+    now_and_then = "0:0, 20%:0, 25%:0.6, 50%:0.6, 55%:0, 70%:0, 75%:0.6, 100%:0.6"
+    always, at_times = (made({**given, "strength": curve}) for curve in (0.6, now_and_then))
+    d = gaussian(1, 3, 8, 8)
+    for step in (0, 1, 3, 4, 5, 6, 7, 8, 9):
+        sigma = sigmas(STEPS)[step : step + 1]
+        acts = 0.25 <= step / 9 <= 0.5 or step / 9 >= 0.75
+        assert torch.equal(at_times.apply(d, sigma), always.apply(d, sigma) if acts else d)
 
 
 def test_a_single_frame_is_a_still(tmp_path: Path) -> None:

@@ -119,9 +119,13 @@ def test_a_morph_and_a_layer_work_side_by_side(host: Client, people: dict[str, s
 @pytest.mark.parametrize("body", ["nobody at all", "{fox}~nobody at all", "{fox}~{owl}@2:1", "{fox}@0.5"])
 def test_what_cannot_be_is_the_picture_without_it(host: Client, people: dict[str, str], body: str) -> None:
     said = body.replace("{fox}", people["fox"]).replace("{owl}", people["owl"])
-    made = host.make(prompt=f"a cat, <noken:{said}>, sky", negative_prompt=f"sea, <noken:{said}>")
-    assert ", wanted " in made.extra["pxl error"] and "pxl" not in made.extra
-    assert same(made, host.make(prompt="a cat, sky", negative_prompt="sea"))
+    beside = {"control": {"layers": [{"source": {"kind": "noise"}, "strength": 0.5}]}}
+    made = host.make(
+        beside, prompt=f"a cat, <noken:{said}>, sky", negative_prompt=f"<noken:{people['owl']}>, <noken:{said}>"
+    )
+    alone = sound(host.make(beside, prompt="a cat, sky", negative_prompt=f"<noken:{people['owl']}>"))
+    assert ", wanted " in made.extra["pxl error"] and same(made, alone)
+    assert json.loads(made.extra["pxl"])["control"] == json.loads(alone.extra["pxl"])["control"]
 
 
 def test_another_noken_of_that_name_is_not_the_one_before(host: Client, people: dict[str, str]) -> None:

@@ -157,7 +157,11 @@ def test_a_file_whose_yaml_names_another_model_is_one_sentence(exported: Path, t
 
 
 @pytest.mark.parametrize("name", ["nowhere", "/no/such/folder", "../x", "https://example.org/model", "a b/c"])
-def test_a_name_that_is_neither_path_nor_repository_is_refused(name: str) -> None:
+def test_a_name_that_is_neither_path_nor_repository_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(HostError, match="the name of a repository on the hub"):
         checkpoint.load(name)
 

@@ -180,18 +180,28 @@ def test_a_batch_of_two_is_its_single_pictures(host: DiffusersHost) -> None:
 @pytest.mark.parametrize(
     ("prompt", "said"),
     [
-        ("a star <noken:vixen>", "noken 'vixen': got none of that name"),
-        ("a star <noken:stranger>", "wanted one of the loaded model's family"),
-        ("a star <noken:long><noken:fox>", "noken in the prompt: got one up to token 77, wanted one in the first 75"),
+        ("a star <noken:fox> <noken:vixen>", "noken 'vixen': got none of that name"),
+        ("a star <noken:fox> <noken:stranger>", "wanted one of the loaded model's family"),
+        ("a star <noken:fox><noken:long>", "noken in the prompt: got one up to token 77, wanted one in the first 75"),
     ],
 )
 def test_what_cannot_be_is_the_picture_without_the_noken(host: DiffusersHost, prompt: str, said: str) -> None:
     host.desk.pool.add([noken(1, 5, {"l": 31}, "stranger"), person(host, "long", 6, 73)])
-    made = host.generate(ask(prompt))
-    assert said in str(made.problem)
+    made, alone = host.generate(ask(prompt)), host.generate(ask("a star <noken:fox>"))
+    assert made.problem is None and host.desk.status("txt2img")[1] is None
     settings = Infotext.parse(made.infotexts[0]).settings
-    assert said in settings[ERROR_KEY] and KEY not in settings
-    assert same(made, host.generate(ask("a star"))) and host.tokenizers == {}
+    assert said in settings[ERROR_KEY] and "fox" in settings[KEY]
+    assert same(made, alone) and host.tokenizers == {}
+
+
+def test_a_morph_that_would_grow_beyond_the_room_is_left_out_alone(host: DiffusersHost) -> None:
+    host.desk.pool.add([person(host, "long", 6, 74)])
+    made = host.generate(ask("<noken:fox> <noken:owl~long>"))
+    told = Infotext.parse(made.infotexts[0]).settings
+    assert "got one up to token 76" in told[ERROR_KEY] and same(made, host.generate(ask("<noken:fox>")))
+    fits = host.generate(ask("<noken:owl~long> a <noken:fox>"))
+    told = Infotext.parse(fits.infotexts[0]).settings
+    assert "got one up to token 77" in told[ERROR_KEY] and same(fits, host.generate(ask("<noken:owl~long> a")))
 
 
 def test_a_noken_may_fill_all_the_room_there_is(host: DiffusersHost) -> None:

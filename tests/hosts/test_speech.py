@@ -113,10 +113,67 @@ def test_what_cannot_be_is_one_sentence_and_leaves_no_trace_in_the_prompt(
     host.desk.pool.add([wide, gone, lost])
     host.desk.pool.delete([gone.hash])
     (host.data / "nokens" / f"{lost.hash}.safetensors").unlink()
-    made = host.generate({"control": {"layers": [layer()]}}, prompt=f"a <noken:{mention}>, b", negative="<noken:fox>")
-    assert said in sentence(made)
-    assert torch.equal(made.latents, host.generate().latents), "an error switches all of pxl off"
-    assert torch.equal(made.heard[0][0], spelt(host, "a, b")) and torch.equal(made.heard[0][1], spelt(host, ""))
+    control = {"control": {"layers": [layer()]}}
+    made = host.generate(control, prompt=f"a <noken:{mention}>, b", negative="<noken:fox~owl>", batches=2)
+    told = made.infotext.pop(ERROR_KEY)
+    assert said in told and told.count("got ") == told.count(", wanted ") == 1, "said once, whatever the batches"
+    assert host.desk.status("txt2img")[1] == told
+    assert made.infotext == host.generate(control, negative="<noken:fox~owl>").infotext
+    assert torch.equal(made.latents, host.generate(control, batches=2).latents), "control works on"
+    assert all(torch.equal(cond, spelt(host, "a, b")) for cond, _ in made.heard)
+    for call, one in ((0, FOX), (9, OWL)):
+        assert torch.equal(made.heard[call][1], spelt(host, one.name, **{one.name: one})), "and so does a morph"
+
+
+def test_each_that_cannot_be_has_its_sentence(host: FakeHost) -> None:
+    made = host.generate(prompt="<noken:x1> a <noken:fox>, <noken:x2>", negative="<noken:x1>, b")
+    first, second = made.infotext[ERROR_KEY].split("; ")
+    assert "'x1'" in first and "'x2'" in second
+    assert json.loads(made.infotext[KEY])["nokens"] == {"hashes": {"fox": FOX.hash}}
+    assert torch.equal(made.heard[0][0], spelt(host, "a fox", fox=FOX))
+    assert torch.equal(made.heard[0][1], spelt(host, "b"))
+    many = host.generate(prompt=" ".join(f"<noken:{'x' * 60}{i}>" for i in range(20))).infotext[ERROR_KEY]
+    assert len(many) <= 500
+
+
+def test_a_file_that_is_damaged_is_left_out_alone(host: FakeHost) -> None:
+    (host.data / "nokens" / f"{OWL.hash}.safetensors").write_bytes(b"\xff" * 100)
+    made = host.generate(prompt="<noken:fox> <noken:owl> <noken:fox~owl>")
+    assert OWL.hash in made.infotext[ERROR_KEY] and torch.equal(made.heard[0][0], spelt(host, "fox", fox=FOX))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kept"),
+    [
+        ("a <noken:eel> <noken:fox>", "a eel"),  # five rows, and one too many
+        ("a <noken:fox> <noken:eel> <noken:owl>", "a fox owl"),
+        ("<noken:fox> <noken:owl> <noken:fox>, b", "fox owl, b"),
+        ("<noken:fox~eel> <noken:owl>", "fox"),  # as an eel it leaves one row
+        ("a b c <noken:fox~eel>", "a b c"),
+        ("a b c <noken:fox~eel@0:0, 1:0>", "a b c fox"),
+    ],
+)
+def test_what_is_beyond_what_the_host_reads_is_left_out_alone(host: FakeHost, prompt: str, kept: str) -> None:
+    host.room = 5
+    made = host.generate(prompt=prompt)
+    said = spelt(host, kept, fox=FOX, owl=OWL, eel=EEL)
+    assert torch.equal(made.heard[0][0][:, : said.shape[1]], said)
+    told = made.infotext.get(ERROR_KEY, "")
+    assert ("noken in the prompt: got one up to token" in told) is not prompt.endswith("1:0>")
+
+
+def test_a_host_that_fails_at_a_word_leaves_out_that_word(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed = host.embed
+
+    def failing(name: str, vectors: Any) -> None:
+        if torch.equal(vectors["l"], OWL.vectors["l"]):
+            raise RuntimeError("out of memory")
+        embed(name, vectors)
+
+    monkeypatch.setattr(host, "embed", failing)
+    made = host.generate({"control": {"layers": [layer()]}}, prompt="<noken:fox> <noken:owl>")
+    assert "out of memory" in made.infotext[ERROR_KEY] and made.infotext.keys() == {KEY, ERROR_KEY}
+    assert torch.equal(made.heard[0][0], spelt(host, "fox", fox=FOX))
 
 
 def test_a_hash_that_begins_two_hashes_is_not_enough(host: FakeHost) -> None:
@@ -263,7 +320,16 @@ def test_what_a_picture_carries_can_be_read_off_it(host: FakeHost, stranger: Fak
 def test_what_was_carried_may_be_damaged(host: FakeHost, stranger: FakeHost) -> None:
     told = json.loads(host.generate({"nokens": {"carry": True}}, prompt="<noken:fox>").infotext[KEY])
     told["nokens"]["vectors"] = ["AAAA"]
-    assert "one that is damaged, or too large" in sentence(stranger.generate(told, prompt="<noken:fox>"))
+    made = stranger.generate(told, prompt="<noken:fox>")
+    assert "one that is damaged, or too large" in made.infotext[ERROR_KEY]
+
+
+def test_beside_a_damaged_one_the_others_that_were_carried_are_heard(host: FakeHost, stranger: FakeHost) -> None:
+    told = json.loads(host.generate({"nokens": {"carry": True}}, prompt="<noken:fox> <noken:owl>").infotext[KEY])
+    told["nokens"]["vectors"][0] = "AAAA"
+    made = stranger.generate(told, prompt="<noken:fox> <noken:owl>")
+    assert "one that is damaged" in made.infotext[ERROR_KEY]
+    assert torch.equal(made.heard[0][0], spelt(host, "owl", owl=halved(OWL)))
 
 
 # ---- the same name, another noken ----------------------------------------------------------------------------------

@@ -227,6 +227,35 @@ def test_pasting_a_picture_without_pxl_switches_control_off(studio: Studio, page
     assert "Sampler: Heun" in text and "pxl:" not in text
 
 
+def test_nokens_are_made_bred_and_said(studio: Studio, page: Page) -> None:
+    open_studio(page, studio)
+    page.get_by_role("tab", name="pxl").click()
+    root = page.locator("#pxl_breed")
+    root.get_by_role("radio", name="Words").check()
+    root.get_by_label("What it is made of").fill("red, star")
+    root.get_by_role("button", name="Make", exact=True).click()
+    cards = root.get_by_role("listbox", name="Nokens").get_by_role("option")
+    expect(cards).to_have_count(2, timeout=SLOW)
+    red, star = (cards.filter(has=page.get_by_text(name, exact=True)) for name in ("red", "star"))
+    red.drag_to(star)
+    expect(cards).to_have_count(6, timeout=SLOW)
+    page.mouse.move(0, 0)
+    colour = "(node) => { const { backgroundColor: c, opacity } = getComputedStyle(node); return opacity > 0.9 && c; }"
+    face, tick = (root.locator(f"[aria-selected=true] {part}").first for part in (".pxl-face", ".pxl-tick"))
+    expect(face).to_have_css("box-shadow", f"{tick.evaluate(colour)} 0px 0px 0px 3px")
+    expect(red.locator(".pxl-tick")).to_have_css("opacity", "0")
+
+    red.click()
+    root.get_by_role("button", name="Send to txt2img").click()
+    root.get_by_role("button", name="Go to txt2img").click()
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("<noken:red>")
+    fill(page, "txt2img", prompt="<noken:red> <noken:nobody>")
+    told = Infotext.parse(generate(page)).settings
+    assert (
+        "'nobody': got none of that name" in told["pxl error"] and "red" in json.loads(told["pxl"])["nokens"]["hashes"]
+    )
+
+
 def test_img2img(studio: Studio, page: Page, drawing: Path) -> None:
     open_studio(page, studio)
     page.get_by_role("tab", name="img2img").click()

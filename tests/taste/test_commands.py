@@ -97,12 +97,12 @@ def test_what_is_wrong_is_one_sentence(table: str, tmp_path: Path, capsys: pytes
         ["taste", "rank", taste, str(tmp_path / "odd.txt")],
         ["taste", "rank", taste, str(tmp_path / "broken.txt")],
         ["taste", "rank", taste, table, "--n", "0"],
+        ["opinions", "import", str(tmp_path / "none")],
         ["taste", "propose", taste, "__animal__"],
         ["taste", "propose", taste, "a", "--among", "-1"],
         ["taste", "propose", taste, "a", "--n", "-1"],
         ["taste", "explain", taste, "a", "--set", "model"],
         ["taste", "explain", table, "a"],
-        ["opinions", "import", str(tmp_path / "none")],
         ["opinions", "export", str(tmp_path / "no" / "a.csv")],
         ["opinions", "export", str(tmp_path / "a.csv"), "--profile", " "],
     ):

@@ -172,7 +172,7 @@ def test_an_empty_pool_says_how_to_begin(page: Page) -> None:
 def test_a_card_let_go_over_another_breeds_a_litter_at_the_front(tab: Tab) -> None:
     tab.card("fox").drag_to(tab.card("owl"))
     expect(tab.cards).to_have_count(8)
-    usual = {"n": 4, "seed": None, "method": "slerp", "mix": None, "angle": 0}
+    usual = {"n": 4, "seed": None, "method": "slerp", "mix": None, "angle": 0, "passed": None}
     assert tab.pool.bodies("POST nokens/breed") == [usual | {"parents": [tab.hash("fox"), tab.hash("owl")]}]
     expect(tab.root.locator("[aria-selected=true]")).to_have_count(4)
     assert tab.shown()[4:] == ["big city", "moss", "owl", "fox"]
@@ -186,6 +186,36 @@ def test_all_that_are_chosen_are_dragged_together(tab: Tab) -> None:
     expect(tab.cards).to_have_count(8)
     [asked] = tab.pool.bodies("POST nokens/breed")
     assert asked["parents"] == [tab.hash("fox"), tab.hash("owl"), tab.hash("moss")]
+
+
+def test_of_a_new_litter_which_is_chosen_whole_a_card_let_go_over_another_breeds_these_two(tab: Tab) -> None:
+    tab.choose("fox", "owl", "moss")
+    tab.card("owl").drag_to(tab.card("fox"))
+    expect(tab.cards).to_have_count(8)
+    [asked] = tab.pool.bodies("POST nokens/breed")
+    assert asked["parents"] == [tab.hash("owl"), tab.hash("fox")]
+
+
+def test_a_litter_stands_as_it_will_when_the_page_is_opened_again(tab: Tab) -> None:
+    tab.root.get_by_role("radio", name="Words").check()
+    tab.root.get_by_label("What it is made of").fill("red, blue, star")
+    tab.button("Make").click()
+    expect(tab.cards).to_have_count(7)
+    before = tab.shown()
+    assert before[:3] == ["star", "blue", "red"]
+    tab.page.reload()
+    expect(tab.cards).to_have_count(7)
+    assert tab.shown() == before
+
+
+def test_what_was_deleted_and_comes_back_is_counted(tab: Tab) -> None:
+    tab.card("fox").click(modifiers=["Shift"])
+    expect(tab.root).to_contain_text("3 nokens")
+    gone = tab.hash("fox")
+    tab.pool._new = lambda body: tab.pool._mark([gone], None) and tab.pool._born([gone])  # type: ignore[method-assign]
+    tab.root.get_by_label("What it is made of").fill("fox")
+    tab.button("Make").click()
+    expect(tab.root).to_contain_text("1 of 4 nokens chosen")
 
 
 def test_a_card_let_go_over_itself_does_nothing(tab: Tab) -> None:
@@ -215,6 +245,7 @@ def test_the_settings_of_a_litter_are_sent(tab: Tab) -> None:
         "method": "cross",
         "mix": 0.3,
         "angle": 5,
+        "passed": None,
         "parents": [tab.hash("fox"), tab.hash("owl")],
     }
     assert tab.pool.bodies("POST nokens/breed") == [asked]
@@ -222,13 +253,16 @@ def test_the_settings_of_a_litter_are_sent(tab: Tab) -> None:
     tab.button("Mutate").first.click()
     expect(tab.cards).to_have_count(8)
     assert tab.pool.bodies("POST nokens/mutate") == [
-        {"noken": tab.hash("moss"), "n": 2, "seed": 77, "angle": 5, "towards": None}
+        {"noken": tab.hash("moss"), "n": 2, "seed": 77, "angle": 5, "towards": None, "passed": None}
     ]
 
 
 def test_breeding_parents_that_do_not_fit_each_other_is_one_sentence(tab: Tab, console: Console) -> None:
     tab.card("fox").drag_to(tab.card("big city"))
     expect(tab.error).to_have_text("parents: got two families, wanted one")
+    tab.page.add_style_tag(content="#place * { color: rgb(1, 2, 3) }")  # as Forge's gradio has it
+    innermost = "(node) => getComputedStyle([node, ...node.querySelectorAll('*')].at(-1)).color"
+    assert tab.error.evaluate(innermost) != "rgb(1, 2, 3)"
     assert tab.shown() == ["big city", "moss", "owl", "fox"]
     console.forgive("400")
     tab.card("fox").drag_to(tab.card("owl"))
@@ -458,6 +492,8 @@ def test_details_tell_where_it_comes_from_and_what_it_is_near(tab: Tab) -> None:
     tab.choose("foxowl")
     expect(tab.details).to_contain_text("Slerp of fox 70 % and owl 30 %, seed 9")
     expect(tab.details).to_contain_text("SD1 · 2 tokens · generation 1")
+    box = tab.details.locator(".pxl-face").bounding_box()
+    assert box and box["width"] == box["height"]
     expect(tab.details.locator(".pxl-vector")).to_have_count(2)
     tab.details.get_by_role("button", name=re.compile("^ember")).first.click()
     towards = tab.details.get_by_label("Mutate towards a word")
@@ -473,7 +509,9 @@ def test_details_tell_where_it_comes_from_and_what_it_is_near(tab: Tab) -> None:
     expect(tab.details).to_contain_text("Load a model of its family, SDXL, to see them.")
 
 
-def test_a_mention_goes_into_the_host_s_prompt(tab: Tab) -> None:
+@pytest.mark.parametrize("title", ["txt2img", "Txt2img"])
+def test_a_mention_goes_into_the_host_s_prompt(tab: Tab, title: str) -> None:
+    tab.page.get_by_role("tab").evaluate("(tab, title) => { tab.textContent = title; }", title)
     tab.page.evaluate("""() => document.querySelector('#txt2img_prompt').addEventListener('input', () => {
         window.inputs = (window.inputs ?? 0) + 1;
     })""")
@@ -488,6 +526,9 @@ def test_a_mention_goes_into_the_host_s_prompt(tab: Tab) -> None:
     tab.details.get_by_role("button", name="Copy mention").click()
     expect(tab.said).to_contain_text("copied")
     assert tab.page.evaluate("navigator.clipboard.readText()") == "<noken:fox>"
+    tab.choose("big city")
+    tab.details.get_by_role("button", name="Send to txt2img").click()
+    expect(tab.said).to_contain_text("It needs a model of SDXL.")
 
 
 def test_one_without_a_name_gets_one_before_it_is_mentioned(tab: Tab) -> None:
@@ -560,6 +601,7 @@ def test_work_is_stopped_and_a_second_one_refused(tab: Tab, console: Console) ->
     tab.card("moss").click()
     expect(tab.details).to_contain_text("Nearest words"), "the page goes on"
     tab.button("Stop").click()
+    expect(tab.card("moss")).to_be_focused()
     expect(tab.root.get_by_role("progressbar")).to_be_hidden()
     assert tab.pool.work["running"] is False
 
@@ -572,8 +614,10 @@ def test_work_that_fails_says_why_and_work_under_way_is_found_again(tab: Tab) ->
     tab.page.reload()
     expect(tab.root.locator(".pxl-work")).to_contain_text("Drawing 0 of 1")
     tab.pool.work |= {"running": False, "error": "model: got none, wanted one"}
+    tab.pool.family = "l768+g1280"
     expect(tab.error).to_have_text("model: got none, wanted one")
     expect(tab.root.get_by_role("progressbar")).to_be_hidden()
+    expect(tab.card("fox")).to_contain_text("For SD1, not this model")
 
 
 def test_generations_go_by_on_their_own(tab: Tab) -> None:
@@ -606,7 +650,10 @@ def test_the_hand_picks_and_the_next_generation_comes(tab: Tab) -> None:
     tab.cards.first.click()
     tab.root.locator("details").get_by_role("button", name="Next generation").click()
     expect(tab.said).to_have_text("Generation 2: pick the best of 6.")
-    assert tab.pool.bodies("POST nokens/mutate")[0]["n"] == 6
+    [first], [second] = (tab.pool.bodies(f"POST nokens/{kind}") for kind in ("breed", "mutate"))
+    assert (first["passed"], second["n"]) == (None, 6)
+    litter = {each for each, card in tab.pool.cards.items() if card["generation"] == 1}
+    assert set(second["passed"]) == litter - {second["noken"]} and len(second["passed"]) == 5
 
 
 def test_the_filter_finds_what_no_page_has_shown_yet(page: Page) -> None:

@@ -118,6 +118,7 @@ def test_the_taste_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page, tm
 def test_the_editor_is_told_every_knob_of_a_layer() -> None:
     told = panel.schema(SWITCHES)
     assert [each["name"] for each in told["switches"]] == ["control", "nokens", "record"]
+    assert [[flag["name"] for flag in each["flags"]] for each in told["switches"]] == [[], ["carry"], []]
     assert json.loads(json.dumps(told)) == told
     fields = {each["name"]: each for each in told["fields"]}
     for name in set(panel.DRAWN):

@@ -202,15 +202,16 @@ def test_a_refiner_hears_the_words_too(webui: Webui, mention: str) -> None:
 
 
 @pytest.mark.parametrize("mention", ["vixen", "fox~", "fox~owl@2:1", "wide"])
-def test_what_cannot_be_leaves_the_picture_as_without_it(webui: Webui, mention: str) -> None:
+def test_what_cannot_be_leaves_the_picture_as_without_that_one(webui: Webui, mention: str) -> None:
     pool().add([noken(1, 5, {"l": 9}, "wide")])
     p = PromptJob(f"a <noken:{mention}>, b", "<noken:fox>", enable_hr=True)
     made = webui.process_images(p)
-    plain = PromptJob("a, b", "", enable_hr=True)
+    plain = PromptJob("a, b", "<noken:fox>", enable_hr=True)
     assert torch.equal(webui.process_images(plain), made)
     assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(p.heard, plain.heard, strict=True))
     told = p.extra_generation_params["pxl error"]
-    assert "got " in told and ", wanted " in told and "pxl" not in p.extra_generation_params
+    assert "got " in told and ", wanted " in told
+    assert p.extra_generation_params == {**plain.extra_generation_params, "pxl error": told}
     assert p.comments == [f"pxl: {told}"] and p.networks == []
     assert p.all_prompts == [f"a <noken:{mention}>, b"] and clean(webui)
 

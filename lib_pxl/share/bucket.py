@@ -1,0 +1,111 @@
+"""The way to one's own bucket: boto3, loaded when it is first needed, with one's own profile of AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lib_pxl import wire
+from lib_pxl.errors import ShareError, Words
+from lib_pxl.share.net import LaterError, parse_url
+from lib_pxl.share.target import Target
+
+PATIENCE = 15  # seconds
+THERE, UNKNOWN = ("PreconditionFailed", "412"), ("NotImplemented", "501", "InvalidArgument")
+PAGE = 1000  # objects that S3 deletes at once
+
+
+class Bucket:
+    """One bucket; nothing is read of any profile before something is to be sent there."""
+
+    def __init__(self, target: Target, client: Callable[[Target], Any] | None = None) -> None:
+        self.target = target
+        self._make = client or _client
+
+    def deliver(self, batch: str, data: bytes, secret: bytes) -> None:
+        """Have a batch there, once."""
+        key = f"{self._folder(wire.rater_of(secret))}{batch}.jsonl.gz"
+        put = {"Bucket": self.target.bucket, "Key": key, "Body": data, "ContentType": wire.CONTENT_TYPE}
+        with self._told():
+            client = self._make(self.target)
+            if not self._put_new(client, put) and not self._is_there(client, key):
+                client.put_object(**put)
+
+    def erase(self, secret: bytes) -> bool:
+        """Delete all of a rater's, older versions too; true once nothing is left of it."""
+        with self._told():
+            client = self._make(self.target)
+            folder = self._folder(wire.rater_of(secret))
+            for found in _versions(client, self.target.bucket, folder):
+                done = client.delete_objects(Bucket=self.target.bucket, Delete={"Objects": found, "Quiet": True})
+                if done.get("Errors"):
+                    got = Words(str(done["Errors"][0].get("Code", "an error")))
+                    raise LaterError("erasure", got=got, wanted="leave to delete what is in the folder")
+            return not any(_versions(client, self.target.bucket, folder))
+
+    def _folder(self, rater: str) -> str:
+        return f"{self.target.prefix}pxl/v1/{rater}/"
+
+    def _put_new(self, client: Any, put: dict[str, Any]) -> bool:
+        """Write it unless it is there; false where the server, or this boto3, does not know how."""
+        from botocore.exceptions import ClientError, ParamValidationError
+
+        try:
+            client.put_object(**put, IfNoneMatch="*")
+        except ParamValidationError:
+            return False
+        except ClientError as problem:
+            code = problem.response.get("Error", {}).get("Code", "")
+            if code in UNKNOWN:
+                return False
+            if code not in THERE:
+                raise
+        return True
+
+    def _is_there(self, client: Any, key: str) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            client.head_object(Bucket=self.target.bucket, Key=key)
+        except ClientError as problem:
+            if problem.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+                return False
+            raise
+        return True
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """boto3's errors in one sentence; all of them can be put right, so that nothing is given up."""
+        try:
+            from botocore.exceptions import BotoCoreError, ClientError
+        except ImportError:
+            got = Words("no boto3")
+            raise LaterError("bucket", got=got, wanted="the package boto3: pip install boto3") from None
+        try:
+            yield
+        except (BotoCoreError, ClientError) as problem:
+            later = LaterError(self.target.name, got=Words(str(problem)[:200]), wanted="leave to write there")
+            later.left = True
+            raise later from problem
+
+
+def _client(target: Target) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    if target.url:
+        parse_url(target.url, "server")
+    session = boto3.Session(profile_name=target.profile or None)
+    config = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
+    return session.client("s3", endpoint_url=target.url or None, config=config)
+
+
+def _versions(client: Any, bucket: str, folder: str) -> Iterator[list[dict[str, str]]]:
+    """Pages of what lies in a folder, with deleted and replaced versions where the bucket keeps them."""
+    if not folder.rpartition("pxl/v1/")[2].strip("/"):
+        raise ShareError("erasure", got=folder, wanted="one rater's folder")
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=folder, MaxKeys=PAGE):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if found:
+            yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
