@@ -1026,10 +1026,18 @@
         const person = el("select.pxl-select", { "aria-label": "Whose opinions" });
         const other = el("input.pxl-text", { type: "text", maxLength: 80, placeholder: "Another person", "aria-label": "Name of another person" });
         const picker = el("input", { type: "file", hidden: true, tabIndex: -1, accept: ".jsonl,.json,.csv,.txt" });
+        const folder = el("input.pxl-text", { type: "text", spellcheck: false, placeholder: "A folder of pictures, on the host's machine",
+            "aria-label": "A folder of pictures, on the host's machine" });
+        const gather = button("Bring in its pictures", () => run(async () => {
+            await post("gather", { path: folder.value.trim() });
+            view.work.watch(true);
+        }));
         const node = el("section.pxl-data", { "aria-label": "Data" },
             el("h3", {}, "Categories"), el("p.pxl-facts", {}, "What you judge pictures by. A retired one is offered no more; its opinions stay."), list,
             el("h3", {}, "Your opinions"), el("p.pxl-facts", {}, "They are yours: take them with you, or bring others in. What is brought in twice counts once."),
             el("div.pxl-line", {}, button("Export as JSON lines", () => save("jsonl")), button("Export as CSV", () => save("csv")), button("Import a file…", () => picker.click()), picker),
+            el("h3", {}, "Past work"), el("p.pxl-facts", {}, "Pictures made before, or elsewhere, that carry their prompt inside. Each comes in once."),
+            el("div.pxl-line", {}, folder, gather),
             el("h3", {}, "Whose"), el("p.pxl-facts", {}, "Each person has pictures, opinions and a taste of their own."),
             el("div.pxl-line", {}, person, other));
         let told = "";
@@ -1115,6 +1123,10 @@
             });
         }
 
+        folder.onkeydown = (event) => {
+            event.stopPropagation();
+            if (event.key === "Enter") gather.click();
+        };
         picker.onchange = () => { if (picker.files[0]) bring(picker.files[0]); picker.value = ""; };
         person.onchange = () => become(person.value);
         other.onkeydown = (event) => {

@@ -423,6 +423,24 @@ def test_opinions_are_taken_along_and_brought_to_another_person(tab: Tab, tmp_pa
     expect(tab.cards).to_have_count(20)
 
 
+def test_past_work_comes_in_from_a_folder_of_the_host_s(tab: Tab, tmp_path: Path, console: Console) -> None:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("parameters", INFOTEXT)
+    (tmp_path / "outputs" / "old").mkdir()
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "outputs" / "old" / "one.png", pnginfo=told)
+    tab.part("Data")
+    field = tab.root.get_by_label("A folder of pictures, on the host's machine")
+    field.fill(str(tmp_path / "elsewhere"))
+    field.press("Enter")
+    expect(tab.error).to_contain_text("a path inside")
+    console.forgive("400")
+    field.fill(str(tmp_path / "outputs" / "old"))
+    field.press("Enter")
+    expect(tab.root.locator(".pxl-said")).to_contain_text("1 pictures are new")
+    tab.part("Pictures")
+    expect(tab.cards.nth(0)).to_contain_text("a red kite")
+
+
 def test_two_tabs_at_once_undo_each_their_own(tab: Tab, browser: Browser, console: Console) -> None:
     other = Tab(tab.page.context.new_page(), tab.host, tab.records)
     console.listen(other.page)
