@@ -526,11 +526,6 @@
         return `<noken:${words.join("~")}>`;
     }
 
-    function showTab(tab) {
-        const tabs = [...kit.page().querySelectorAll("#tabs > .tab-nav button, #tabs [role=tab]")];
-        tabs.find((each) => each.textContent.trim().toLowerCase() === tab)?.click();  // Forge writes Txt2img
-    }
-
     const send = (hashes, tab) => run(async () => {
         const area = kit.page().querySelector(`#${tab}_prompt textarea`);
         if (!area) throw new Error(`This page has no prompt of ${tab}`);
@@ -538,7 +533,7 @@
         const before = area.value.trimEnd();
         kit.writeInto(area, before ? `${before} ${mention}` : mention);
         const needs = hashes.some((hash) => isMisfit(card(hash))) ? ` It needs a model of ${familyOf(card(hashes[0]))}.` : "";
-        say(`${mention} is in the prompt of ${tab}.${needs} `, button(`Go to ${tab}`, () => showTab(tab)));
+        say(`${mention} is in the prompt of ${tab}.${needs} `, button(`Go to ${tab}`, () => kit.showTab(tab)));
     });
 
     const copyMention = (hashes) => run(async () => {

@@ -182,22 +182,34 @@
         for (const each of watchers) if (each.id === id) each.stars(category, value);
     }
 
+    let line = Promise.resolve();  // ratings arrive in the order in which they were given
+
+    function inLine(act) {
+        const done = line.then(act);
+        line = done.catch(() => {});
+        return done;
+    }
+
+    function putStars(of, category, value) {
+        if (value === null) delete of.stars[category];
+        else of.stars[category] = value;
+        tellStars(of.id, category, value);
+    }
+
     /** Stars appear at once; where the server will not have them, they go again. */
     async function rate(of, category, value) {
         const before = of.stars[category] ?? null;
-        const put = (stars) => {
-            if (stars === null) delete of.stars[category];
-            else of.stars[category] = stars;
-            tellStars(of.id, category, stars);
-        };
-        put(value);
+        const sent = inLine(() => post("rate", { item: of.id, category, value, sitting }));
+        const one = { of, category, before, sent };
+        putStars(of, category, value);
+        given.push(one);
         try {
-            const { key } = await post("rate", { item: of.id, category, value, sitting });
-            given.push({ of, category, before, key });
+            await sent;
             counted(value === null ? -1 : before === null ? 1 : 0);
             if (!me.categories.some(({ name }) => name === category)) await learnMe();
         } catch (problem) {
-            put(before);
+            given.splice(given.indexOf(one), 1);
+            putStars(of, category, before);
             throw problem;
         }
     }
@@ -207,14 +219,12 @@
     const unrate = () => run(async () => {
         const last = given.pop();
         if (!last) return void say("Nothing of this sitting is left to undo.");
-        const { of, category, before, key } = last;
-        if (key) await post("undo", { key });
-        else await post("rate", { item: of.id, category, value: before, sitting });
-        if (before === null) delete of.stars[category];
-        else of.stars[category] = before;
-        tellStars(of.id, category, before);
+        const { of, category, before, sent } = last;
+        const { key } = await sent;
+        await inLine(() => (key ? post("undo", { key }) : post("rate", { item: of.id, category, value: before, sitting })));
+        putStars(of, category, before);
         counted(before === null ? -1 : 0);
-        say(`${category}: back to ${before ? plural(before, "star") : "no stars"}.`);
+        return void say(`${category}: back to ${before ? plural(before, "star") : "no stars"}.`);
     });
 
     // ---- Categories ------------------------------------------------------------------------------------------------
@@ -1016,10 +1026,18 @@
         const person = el("select.pxl-select", { "aria-label": "Whose opinions" });
         const other = el("input.pxl-text", { type: "text", maxLength: 80, placeholder: "Another person", "aria-label": "Name of another person" });
         const picker = el("input", { type: "file", hidden: true, tabIndex: -1, accept: ".jsonl,.json,.csv,.txt" });
+        const folder = el("input.pxl-text", { type: "text", spellcheck: false, placeholder: "A folder of pictures, on the host's machine",
+            "aria-label": "A folder of pictures, on the host's machine" });
+        const gather = button("Bring in its pictures", () => run(async () => {
+            await post("gather", { path: folder.value.trim() });
+            view.work.watch(true);
+        }));
         const node = el("section.pxl-data", { "aria-label": "Data" },
             el("h3", {}, "Categories"), el("p.pxl-facts", {}, "What you judge pictures by. A retired one is offered no more; its opinions stay."), list,
             el("h3", {}, "Your opinions"), el("p.pxl-facts", {}, "They are yours: take them with you, or bring others in. What is brought in twice counts once."),
             el("div.pxl-line", {}, button("Export as JSON lines", () => save("jsonl")), button("Export as CSV", () => save("csv")), button("Import a file…", () => picker.click()), picker),
+            el("h3", {}, "Past work"), el("p.pxl-facts", {}, "Pictures made before, or elsewhere, that carry their prompt inside. Each comes in once."),
+            el("div.pxl-line", {}, folder, gather),
             el("h3", {}, "Whose"), el("p.pxl-facts", {}, "Each person has pictures, opinions and a taste of their own."),
             el("div.pxl-line", {}, person, other));
         let told = "";
@@ -1105,6 +1123,10 @@
             });
         }
 
+        folder.onkeydown = (event) => {
+            event.stopPropagation();
+            if (event.key === "Enter") gather.click();
+        };
         picker.onchange = () => { if (picker.files[0]) bring(picker.files[0]); picker.value = ""; };
         person.onchange = () => become(person.value);
         other.onkeydown = (event) => {

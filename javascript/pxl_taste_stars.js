@@ -82,7 +82,8 @@
         async function record(now) {
             const path = pathOf(now);
             if (!path) throw new Error("This picture has no file of its own: switch “Record” on in the pxl panel and make another");
-            const { picture } = await askJSON(taste.at, "taste/record", "POST", { path, profile: taste.me.profile });
+            const hash = await hashOf(now).catch(() => "");
+            const { picture } = await askJSON(taste.at, "taste/record", "POST", { path, hash, profile: taste.me.profile });
             if (window.pxl.job(tab)?.record !== true) {
                 told.replaceChildren("Recorded with its first star. ", button("Record every picture from now on", () => {
                     window.pxl.record(tab);
@@ -113,7 +114,7 @@
     }
 
     kit.onScan(() => {
-        const key = kit.page().querySelector(".pxl-taste[data-key]")?.dataset.key;
+        const key = kit.page().querySelector(".pxl-key, .pxl-panel[data-key]")?.dataset.key;
         if (!key) return;
         if (!taste.at.key) {
             taste.at.key = key;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.judging import wish
 from lib_pxl.judging.duel import Duels
 from lib_pxl.judging.learned import Learned
-from lib_pxl.judging.picture import Pictures
+from lib_pxl.judging.picture import Pictures, content_of
 from lib_pxl.judging.think import analyzed, proposed, ranked
 from lib_pxl.judging.work import Progress, worker
 from lib_pxl.knobs import Knob, one_of, parse_group
@@ -88,10 +87,10 @@ class Judge:
 
     def record(self, data: Mapping[str, Any]) -> Told:
         """Make an item of a picture that was made without the switch, as its infotext tells of it."""
-        asked = parse_group(wish.PROFILE | wish.PLACE, data, "")
-        person, path = self._person(asked), self.pictures.place(asked["path"])
+        asked = parse_group(wish.PROFILE | wish.ONE, data, "")
+        person, path = self._person(asked), self.pictures.place(asked["path"], asked["hash"] or "")
         told = gather([path], person.opinions, self.desk.thumbnails)
-        found = person.shelf.picture(str(path), _content(path))
+        found = person.shelf.picture(str(path), content_of(path))
         if found is None:
             got = Words(told.reasons[0] if told.reasons else "one that does not say how it was made")
             raise TasteError("picture", got=got, wanted="one with its prompt inside, as the hosts save them")
@@ -247,14 +246,6 @@ class Judge:
 
 def _drawn(seed: int | None) -> int:
     return secrets.randbelow(2**32) if seed is None else seed
-
-
-def _content(path: Path) -> str:
-    """By which a picture is found again that lies elsewhere now."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    except OSError:
-        return ""
 
 
 def _format(kind: str) -> str:

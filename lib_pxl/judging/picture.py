@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
 from collections.abc import Mapping
@@ -66,12 +67,26 @@ class Pictures:
                 raise
             return self.thumbnail(record)
 
-    def place(self, path: str) -> Path:
-        """A file or folder that a person names, where it is among the host's."""
-        found = opened(path, self.host.readable)
+    def place(self, path: str, content: str = "") -> Path:
+        """A file or folder that a person names, where it is among the host's; or its copy there, of this content."""
+        try:
+            found = opened(path, self.host.readable)
+        except ImageError:
+            twin = self._twin(Path(path).name, content)
+            if twin is None:
+                raise
+            return twin.absolute()
         if not isinstance(found, Path):
             raise ImageError("picture", got=Words("a picture without a place"), wanted="a path")
         return found.absolute()
+
+    def _twin(self, name: str, content: str) -> Path | None:
+        """The picture that gradio shows a copy of; hosts keep theirs in a folder for each day."""
+        for root in self.host.readable or () if name and content else ():
+            for path in (root / name, *root.glob(f"*/{glob.escape(name)}")):
+                if content_of(path) == content:
+                    return path
+        return None
 
     def _small(self, record: Record) -> Path | None:
         return self.desk.thumbnail(record) or self.desk.thumbnails.find(f"{_name(record)}.webp")
@@ -90,6 +105,14 @@ class Pictures:
         if kind is None:
             raise ImageError("picture", got=Words("a file of another kind"), wanted=WANTED)
         return data, kind.media_type
+
+
+def content_of(path: Path) -> str:
+    """By which a picture is found again that lies elsewhere now."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _name(record: Record) -> str:

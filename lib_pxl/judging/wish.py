@@ -85,6 +85,7 @@ LIST = _group(
 )
 FIND = _group(Long("path", "Path", "where the picture lies"), Long("hash", "Hash", "its content's hash"))
 PLACE = _group(Long("path", "Path", "a picture, or a folder of them, among the host's", required=True))
+ONE = PLACE | {"hash": FIND["hash"]}
 RATE = _group(
     Long("item", "Item", "a picture's id", required=True), _category, _sitting,
     Knob("value", "Stars", "1 to 5, or nothing to take all back", low=1, high=5),

@@ -26,6 +26,9 @@ BESIDE = {"input": "img2img", "whole": "img2img", "animation": None, "trace": No
 
 def build(tab: str, key: str, switches: dict[str, Knob]) -> list[Any]:
     """The accordion of one tab; the list holds the one component that a job is read from."""
+    # In gradio 6 what a closed accordion holds is not in the page yet, and the stars under a gallery need the key.
+    key_place = f'<span class="pxl-key" data-key="{html.escape(key)}"></span>'
+    gr.HTML(key_place, elem_id=f"pxl_{tab}_key", elem_classes=["pxl-hidden"])
     with gr.Accordion("pxl", open=False, elem_id=f"pxl_{tab}_accordion"):
         job = gr.Textbox(label="pxl job", value="", lines=2, elem_id=f"pxl_{tab}_job", elem_classes=["pxl-hidden"])
         drawn = {

@@ -47,10 +47,10 @@ def pictures(host: FakeHost, folder: Path, count: int, side: int = 128, seed: in
 
 
 def judged(records: Sequence[Record], count: int, seed: int = 0, category: str = "overall") -> list[Duel]:
-    """Duels of somebody who likes what is red."""
+    """Duels of somebody who likes what is red, and does not care for the rest."""
     draw, found = random.Random(seed), []
     for _ in range(count):
         one, other = draw.sample(list(records), 2)
-        apart = ("red" in one.item.prompt) - ("red" in other.item.prompt) or draw.choice((-1, 1))
-        found.append(Duel(one.item.id, other.item.id, category, one.item.id if apart > 0 else other.item.id))
+        liked = [each.item.id for each in (one, other) if "red" in each.item.prompt]
+        found.append(Duel(one.item.id, other.item.id, category, liked[0] if len(liked) == 1 else None))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
 
 from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.rest import router
@@ -229,16 +231,16 @@ def test_categories_are_added_renamed_merged_and_retired(place: Place) -> None:
 
 
 def test_training_leaves_a_model_with_its_card_and_a_growing_curve(place: Place) -> None:
-    work = place.trained(24)
-    assert (work["error"], work["said"], work["share"]) == (None, "Learned from 24 opinions.", 1.0)
+    work = place.trained(60)
+    assert (work["error"], work["said"], work["share"]) == (None, "Learned from 60 opinions.", 1.0)
     seen = place.get("/status")
-    assert (seen["taste"]["opinions"], seen["new"]) == (24, 0)
-    assert [point["opinions"] for point in seen["taste"]["curve"]] == [20, 24]
+    assert (seen["taste"]["opinions"], seen["new"]) == (60, 0)
+    assert [point["opinions"] for point in seen["taste"]["curve"]] == [20, 40, 60]
     assert all(point["low"] <= point["value"] <= point["high"] for point in seen["taste"]["curve"])
     assert any("red" in each["label"] for each in seen["up"])
     place.opinions.judge(Rating(place.records[0].item.id, value=1))
     assert place.get("/status")["new"] == 1
-    assert Taste.load(place.host.data / "models" / "taste-me.safetensors").card.duels == 24
+    assert Taste.load(place.host.data / "models" / "taste-me.safetensors").card.duels == 60
 
 
 def test_a_damaged_model_is_told_in_words_and_can_be_trained_anew(place: Place) -> None:
@@ -318,6 +320,34 @@ def test_a_picture_of_a_host_s_gallery_is_found_by_its_path(place: Place) -> Non
     record = place.records[4]
     assert place.get("/find", path=record.image)["picture"]["id"] == record.item.id
     assert place.get("/find", path="/nowhere.png") == {"picture": None}
+
+
+def test_a_picture_made_without_the_switch_becomes_an_item_and_only_where_the_host_s_pictures_are(
+    place: Place, tmp_path: Path
+) -> None:
+    def picture(path: Path, text: str) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        told = PngImagePlugin.PngInfo()
+        told.add_text("parameters", text)
+        Image.new("RGB", (32, 32), "red").save(path, pnginfo=told)
+        return path
+
+    text = "a red kite\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Model: m"
+    own = picture(tmp_path / "outputs" / "2025-01-31" / "one.png", text)
+    card = place.post("record", path=str(own))["picture"]
+    assert (card["prompt"], card["model"]) == ("a red kite", "m")
+    assert place.post("record", path=str(own))["picture"]["id"] == card["id"]
+    copy = picture(tmp_path / "cache" / "one.png", text)
+    content = hashlib.sha256(copy.read_bytes()).hexdigest()
+    assert place.post("record", path=str(copy), hash=content)["picture"]["id"] == card["id"]
+    for asked in ({"path": str(copy)}, {"path": str(copy), "hash": "0" * 64}, {"path": "/etc/passwd", "hash": content}):
+        assert "a path inside" in place.post("record", 400, **asked)
+    bare = picture(tmp_path / "outputs" / "bare.png", "no infotext")
+    assert "does not say how it was made" in place.post("record", 400, path=str(bare))
+    assert "a path inside" in place.post("gather", 400, path=str(tmp_path))
+    picture(tmp_path / "outputs" / "new" / "two.png", text.replace("kite", "fox"))
+    place.post("gather", path=str(tmp_path / "outputs" / "new"))
+    assert "1 pictures are new" in place.settled()["said"]
 
 
 def test_who_has_no_key_and_no_credentials_is_not_let_in(place: Place) -> None:

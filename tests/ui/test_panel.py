@@ -17,8 +17,10 @@ from lib_pxl.control.gate import GATE
 from lib_pxl.control.layer import KNOBS
 from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import SOURCES
+from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.hosts.job import CONTROL, SWITCHES
 from lib_pxl.ui import panel
+from tests.judging.stock import pictures
 from tests.ui.pool import FakePool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +88,31 @@ def test_the_breed_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page) ->
     expect(page.locator(".pxl-noken")).to_have_count(6)
     assert len(pool.keys) == 1 and None not in pool.keys
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_taste_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page, tmp_path: Path) -> None:
+    host = FakeHost(tmp_path)
+    opinions = host.desk.opinions()
+    opinions.add(pictures(host, tmp_path / "outputs", 6, 64))
+    page.route(re.compile(f"^(?!{served})"), lambda asked: asked.fulfill(body=""))  # gradio asks for fonts
+    page.goto(served)
+    page.add_style_tag(path=ROOT / "style.css")
+    for script in sorted((ROOT / "javascript").glob("*.js")):
+        page.add_script_tag(path=script)
+    page.locator("#pxl_tabs button", has_text="Taste").first.click()
+    expect(page.locator(".pxl-side img")).to_have_count(2)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#pxl_taste")).to_contain_text("1 duel in this sitting")
+    page.get_by_role("tab", name="Pictures", exact=True).click()
+    expect(page.locator(".pxl-shot img")).to_have_count(6)
+    with page.expect_response("**/taste/rate"):
+        page.locator(".pxl-shot-card").first.get_by_role("radio", name="4 stars").click()
+    expect(page.locator(".pxl-shot-card").first.get_by_role("radio", name="4 stars")).to_be_checked()
+    assert sorted(type(each).__name__ for each in opinions.opinions()) == ["Duel", "Rating"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#pxl_tabs button", has_text="Breed").first.click()
+    page.keyboard.press("ArrowLeft")
+    assert len(opinions.opinions()) == 2, "keys count only where the duels are seen"
 
 
 def test_the_editor_is_told_every_knob_of_a_layer() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +81,15 @@ class Tab:
         expect(self.sides).to_have_count(2)
         return [side.get_attribute("src") or "" for side in self.sides.all()]
 
-    def press(self, key: str) -> None:
-        """A key, once there is a pair to answer, and until another pair is there."""
+    def answers(self, act: Callable[[], None]) -> None:
+        """What is done once there is a pair, and until another one is there."""
         before = self.asked()
-        self.page.keyboard.press(key)
+        act()
         self.page.wait_for_function(f"before => ({SIDES}).join() !== before", arg=",".join(before))
+
+    def press(self, key: str) -> None:
+        """A key as an answer."""
+        self.answers(lambda: self.page.keyboard.press(key))
 
 
 @contextmanager
@@ -167,11 +171,7 @@ def test_a_tap_on_a_picture_is_the_answer_and_nothing_moves(tab: Tab) -> None:
     tab.asked()
     places = [side.bounding_box() for side in tab.root.locator(".pxl-side").all()]
     for number in (1, 2, 3):
-        before = tab.asked()
-        tab.root.locator(".pxl-side").nth(number % 2).click()
-        tab.page.wait_for_function(
-            "before => document.querySelector('.pxl-side img')?.getAttribute('src') !== before", arg=before[0]
-        )
+        tab.answers(tab.root.locator(".pxl-side").nth(number % 2).click)
         assert [side.bounding_box() for side in tab.root.locator(".pxl-side").all()] == places
     assert [each.outcome for each in tab.duels(3)] == [-1, 1, -1]
 
@@ -421,6 +421,24 @@ def test_opinions_are_taken_along_and_brought_to_another_person(tab: Tab, tmp_pa
     assert len(tab.host.desk.opinions("Ann").opinions()) == 5
     tab.part("Pictures")
     expect(tab.cards).to_have_count(20)
+
+
+def test_past_work_comes_in_from_a_folder_of_the_host_s(tab: Tab, tmp_path: Path, console: Console) -> None:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("parameters", INFOTEXT)
+    (tmp_path / "outputs" / "old").mkdir()
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "outputs" / "old" / "one.png", pnginfo=told)
+    tab.part("Data")
+    field = tab.root.get_by_label("A folder of pictures, on the host's machine")
+    field.fill(str(tmp_path / "elsewhere"))
+    field.press("Enter")
+    expect(tab.error).to_contain_text("a path inside")
+    console.forgive("400")
+    field.fill(str(tmp_path / "outputs" / "old"))
+    field.press("Enter")
+    expect(tab.root.locator(".pxl-said")).to_contain_text("1 pictures are new")
+    tab.part("Pictures")
+    expect(tab.cards.nth(0)).to_contain_text("a red kite")
 
 
 def test_two_tabs_at_once_undo_each_their_own(tab: Tab, browser: Browser, console: Console) -> None:
