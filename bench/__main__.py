@@ -9,7 +9,7 @@ import torch
 from bench.bred import carried, crossed, mixes, morphs
 from bench.commons import paying, receiving
 from bench.cost import cost, preparing
-from bench.evolved import evolved
+from bench.evolved import elsewhere, evolved
 from bench.film import film
 from bench.meaning import meaning
 from bench.memory import memory
@@ -24,7 +24,7 @@ from bench.taste import price
 from bench.unet import unet
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
-NOKENS = [mixes, crossed, carried, morphs, evolved, noken, crowd]
+NOKENS = [mixes, crossed, carried, morphs, evolved, elsewhere, noken, crowd]
 SHARING = [sharing, receiving, paying]
 TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported, *SHARING]
 

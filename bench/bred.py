@@ -7,6 +7,7 @@ import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from string import ascii_lowercase
 
 import torch
 from torch import Tensor
@@ -15,13 +16,14 @@ from bench.meaning import pixels
 from lib_pxl.hosts import checkpoint
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.hosts.request import Request
+from lib_pxl.hosts.sampler import scheduler_class
 from lib_pxl.noken import Noken, breed
 from lib_pxl.small import CFG, FOLDER
 from lib_pxl.world.caption import caption
 from lib_pxl.world.judge import Seen, foreground, see
 from lib_pxl.world.scene import COLOURS, PLACES, SHAPES, SIZES, scenes
 
-STEPS = 20
+SAMPLER, STEPS, SIDE = "Euler", 20, 128
 SEED = 71
 MIXES = (0.0, 0.25, 0.5, 0.75, 1.0)
 PAIRS = (("red", "blue"), ("green", "purple"), ("yellow", "black"), ("orange", "white"))
@@ -38,6 +40,8 @@ class Easel:
         self.host = DiffusersHost(checkpoint.load(str(FOLDER))[0], data)
         self.book = self.host.lexicon()
         self.table = self.book.tables
+        kind, options = scheduler_class(SAMPLER, self.host.pipe.scheduler)
+        self.pipe = self.host.sibling("txt2img", kind.from_config(self.host.pipe.scheduler.config, **options))
 
     def noken(self, text: str, name: str = "") -> Noken:
         """The text's own tokens."""
@@ -51,9 +55,30 @@ class Easel:
             made.append(self.shown(prompt.format(WORD), seed, steps))
         return torch.stack(made)
 
+    @torch.no_grad()
+    def litter(self, prompt: str, words: Sequence[Noken], seed: int, steps: int = STEPS) -> Tensor:
+        """A picture (N, 3, H, W) for each of the words, made at once; to within a grey level those of `draw`."""
+        names = [f"{WORD}{letter}" for letter in ascii_lowercase[: len(words)]]
+        try:
+            for name, word in zip(names, words, strict=True):
+                self.host.embed(name, word.vectors)
+            self.pipe.register_modules(**self.host.tokenizers)
+            said = [prompt.format(name) for name in names]
+            cond, _ = self.pipe.encode_prompt(said, "cpu", 1, do_classifier_free_guidance=False)
+            uncond, _ = self.pipe.encode_prompt("", "cpu", 1, do_classifier_free_guidance=False)
+        finally:
+            self.host.forget()
+        shape = 1, self.pipe.unet.config.in_channels, SIDE // self.host.factor, SIDE // self.host.factor
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        made = self.pipe(
+            prompt_embeds=cond, negative_prompt_embeds=uncond.expand_as(cond), num_inference_steps=steps,
+            latents=noise.repeat(len(words), 1, 1, 1), guidance_scale=CFG, width=SIDE, height=SIDE,
+        )  # fmt: skip
+        return torch.stack([pixels(each) for each in made.images])
+
     def shown(self, prompt: str, seed: int, steps: int = STEPS) -> Tensor:
         """The picture (3, H, W) of a prompt."""
-        asked = Request(prompt, sampler="Euler", steps=steps, cfg=CFG, seed=seed, width=128, height=128)
+        asked = Request(prompt, sampler=SAMPLER, steps=steps, cfg=CFG, seed=seed, width=SIDE, height=SIDE)
         made = self.host.generate(asked)
         _, told = self.host.desk.status("txt2img")
         assert told is None, told

@@ -425,17 +425,17 @@
     const breed = (parents, more = {}) => run(async () => {
         const asked = { ...view.breeding.litter(), ...more };
         if (parents.length < 2) throw new Error("Breeding takes two or more: choose another one with Ctrl-click or Space");
-        const { nokens } = await askJSON(at, "nokens/breed", "POST", { parents, ...asked });
+        const { nokens } = await askJSON(at, "nokens/breed", "POST", { parents, passed: null, ...asked });
         welcome(nokens);
         say(`${plural(nokens.length, "child", "children")} of ${listed(parents.map(known))}.`);
         return nokens;
     });
 
-    const mutate = (hashes, towards = null, n = undefined) => run(async () => {
+    const mutate = (hashes, towards = null, more = {}) => run(async () => {
         const born = [];
         if (!hashes.length) throw new Error("Nothing is chosen to mutate: click a card first");
         for (const noken of hashes) {
-            const asked = { noken, ...view.breeding.turn(), towards, ...(n === undefined ? {} : { n }) };
+            const asked = { noken, ...view.breeding.turn(), towards, passed: null, ...more };
             born.push(...(await askJSON(at, "nokens/mutate", "POST", asked)).nokens);
         }
         welcome(born);
@@ -1098,6 +1098,7 @@
         const node = el("details.pxl-fold", {}, el("summary", {}, "Evolve"), note, settings, el("div.pxl-line", {}, go, hand));
         let list = EVOLVING;
         let told = "";
+        let lastLitter = [];
 
         function learn() {
             if (told === JSON.stringify(pool.scores)) return;
@@ -1112,12 +1113,16 @@
             return { parents: picked(), ...valuesOf(owner, list), method, seed, angle: angle || null };
         }
 
-        /** The picked ones' children; the first of the picked, the elite, are kept beside them. */
+        /** The picked ones' children, led away from the last litter's others; the first, the elite, are kept beside them. */
         async function next() {
             const parents = picked();
             const { litter, elite } = valuesOf(owner, list);
-            const born = parents.length > 1 ? await breed(parents, { n: litter }) : await mutate(parents, null, litter);
+            const others = lastLitter.filter((hash) => !parents.includes(hash) && pool.cards.has(hash));
+            const passed = parents.some((hash) => lastLitter.includes(hash)) && others.length ? others : null;
+            const more = { n: litter, passed };
+            const born = parents.length > 1 ? await breed(parents, more) : await mutate(parents, null, more);
             if (!born) return;
+            lastLitter = born.map(({ hash }) => hash);
             await run(async () => {
                 for (const hash of parents.slice(0, elite)) await update(hash, { kept: true });
             });

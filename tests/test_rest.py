@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lib_pxl import __version__
 from lib_pxl.control.preset import PRESETS
 from lib_pxl.control.program import Program
 from lib_pxl.hosts.fake import FakeHost
+from lib_pxl.hosts.recorder import Finished
 from lib_pxl.rest import router
 
 PLAIN = st.none() | st.booleans() | st.floats() | st.text()
@@ -224,3 +226,16 @@ def test_where_nothing_was_kept_one_sentence_says_so(client: TestClient, host: F
         assert answer.status_code == 404 and "wanted a job with" in answer.json()["detail"]
     host.credentials = None
     assert client.get(f"/pxl/v1/formed/txt2img{name}").status_code == 401
+
+
+def test_captions_are_said_in_the_background_for_those_that_have_none(host: FakeHost, client: TestClient) -> None:
+    recorder = host.desk.recorder
+    recorder.put(Finished("a fox\nSteps: 1, CFG scale: 2, Seed: 3", Image.new("RGB", (9, 6))))
+    assert recorder.flush(30)
+    assert client.post("/pxl/v1/captions").json()["count"] == 1
+    until = time.monotonic() + 30
+    while client.get("/pxl/v1/nokens/work").json()["running"] and time.monotonic() < until:
+        time.sleep(0.05)
+    ((_, record),) = host.desk.opinions().records()
+    assert record.item.caption == "9 by 6 of (0, 0, 0)"
+    assert client.post("/pxl/v1/captions").json()["count"] == 0

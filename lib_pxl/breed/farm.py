@@ -25,7 +25,8 @@ from lib_pxl.noken.genome import Noken, family_of
 from lib_pxl.noken.individual import Individual
 from lib_pxl.noken.lineage import MAX_PARENTS, is_hash
 from lib_pxl.noken.method import METHODS
-from lib_pxl.noken.mutation import ANGLE, NEAR, mutate
+from lib_pxl.noken.mutation import ANGLE, NEAR, mutants
+from lib_pxl.noken.trend import LATEST, Trend
 from lib_pxl.noken.vocabulary import Tables
 from lib_pxl.noken.words import near_words
 from lib_pxl.store.maps import PREFIX, taken
@@ -47,6 +48,7 @@ class Hashes(Knob):
 
 NOKENS = Hashes("nokens", "Nokens", "which ones", required=True)
 PARENTS = Hashes("parents", "Parents", f"2 to {MAX_PARENTS}", required=True)
+PASSED = Hashes("passed", "Passed over", "whom the parents were preferred to")
 SEED = replace(BREEDING["seed"], default=None)
 LIST = {
     "limit": Knob("limit", "Limit", "how many", 200, low=0, high=MAX_PAGE, whole=True),
@@ -55,10 +57,12 @@ LIST = {
 BREED = {
     "parents": PARENTS, "n": LITTER, "seed": SEED, "method": BREEDING["method"], "mix": BREEDING["mix"],
     "angle": replace(ANGLE, default=0.0),
+    "passed": PASSED,
 }  # fmt: skip
 MUTATE = {
     "noken": Text("noken", "Noken", "a noken's hash", required=True), "n": LITTER, "seed": SEED, "angle": ANGLE,
     "towards": Text("towards", "Towards", f"{NEAR!r} for a word near by, or a word"),
+    "passed": PASSED,
 }  # fmt: skip
 CHANGE: dict[str, Knob] = {
     "name": Text("name", "Name", "a name that no other has"),
@@ -135,8 +139,9 @@ class Farm:
         """A litter."""
         asked = parse_group(BREED, data, "")
         parents = self._loaded(asked.pop("parents"))
+        trend, table = self._trend(parents, asked.pop("passed")), self._tables(parents)
         asked["seed"] = _drawn(asked["seed"])
-        return self._added(bear(parents, table=self._tables(parents), **asked))
+        return self._added(bear(parents, table=table, trend=trend, **asked))
 
     def mutate(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Some that stand aside of one; their seeds follow one another."""
@@ -147,9 +152,9 @@ class Farm:
                 "model", got=Words(self.family or "none"), wanted=f"one of {noken.family}, to know its words"
             )
         towards = asked["towards"] if asked["towards"] in (None, NEAR) else self._id(asked["towards"])
-        table, seed = self._tables([noken]), _drawn(asked["seed"])
-        made = [mutate(noken, (seed + i) % 2**53, asked["angle"], table, towards) for i in range(asked["n"])]
-        return self._added(made)
+        n, seed, table = asked["n"], _drawn(asked["seed"]), self._tables([noken])
+        seeds, trend = [(seed + i) % 2**53 for i in range(n)], self._trend([noken], asked["passed"])
+        return self._added(mutants([noken] * n, seeds, asked["angle"], table, [towards] * n, trend))
 
     def change(self, which: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Another name, or a mark."""
@@ -232,6 +237,12 @@ class Farm:
     def _added(self, made: Sequence[Noken]) -> list[dict[str, Any]]:
         """Their cards; of a crossover some are alike, or one of the parents."""
         return self.cards(self.desk.pool.add(list(dict.fromkeys(made))))
+
+    def _trend(self, chosen: Sequence[Noken], passed: Sequence[str] | None) -> Trend | None:
+        """What a choice by hand says of the way up."""
+        others = [each for each in self._loaded((passed or [])[-LATEST:]) if each not in chosen]
+        scores = [0.0] * len(others) + [1.0] * len(chosen)
+        return Trend([*others, *chosen], scores, self._tables(chosen)) if others else None
 
     def _settled(self, generation: evolution.Generation) -> list[str]:
         young = {each.hash for each in generation.born}

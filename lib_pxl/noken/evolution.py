@@ -23,7 +23,8 @@ from lib_pxl.noken.breeding import KNOBS as BREEDING
 from lib_pxl.noken.breeding import breed
 from lib_pxl.noken.genome import Noken
 from lib_pxl.noken.lineage import MAX_PARENTS
-from lib_pxl.noken.mutation import ANGLE, NEAR, mutate
+from lib_pxl.noken.mutation import ANGLE, NEAR, mutants
+from lib_pxl.noken.trend import LATEST, Trend
 from lib_pxl.noken.vocabulary import Tables, unit
 
 SEED_BITS = 48  # of a derived seed
@@ -77,22 +78,29 @@ def evolve(
     way: dict[str, Any] = {"method": method, "angle": angle, "near": plan["near"]}
     bear(parents, 1, plan["seed"], **way)  # what cannot be bred is told at once
 
-    def generation(number: int, before: Generation, there: Tensor) -> Generation:
+    def generation(number: int, before: Generation, there: Tensor, seen: dict[Noken, float]) -> Generation:
         drawn = derived(plan["seed"], number)
-        born = bear(before.survivors, plan["litter"], drawn, table=table, **way)
+        trend = Trend(list(seen), list(seen.values()), table) if len(set(seen.values())) > 1 else None
+        born = bear(before.survivors, plan["litter"], drawn, table=table, trend=trend, **way)
+        found = _scored(score, born)
+        seen.update(zip(born, found, strict=True))
         old = _best(before.scores, plan["elite"])
         candidates = [before.survivors[i] for i in old] + born
-        scores = [before.scores[i] for i in old] + _scored(score, born)
+        scores = [before.scores[i] for i in old] + found
         places = survive(scores, candidates, there, len(parents), plan["elite"], plan["novelty"])
-        return Generation(number, born, [candidates[i] for i in places], [scores[i] for i in places])
+        alive = [candidates[i] for i in places]
+        for each in set(list(seen)[:-LATEST]) - set(alive):
+            del seen[each]
+        return Generation(number, born, alive, [scores[i] for i in places])
 
     def all_generations() -> Iterator[Generation]:
         last = Generation(0, [], list(parents), _scored(score, parents))
+        seen = dict(zip(parents, last.scores, strict=True))
         there = headings([*known, *parents])
         for number in range(1, plan["generations"] + 1):
             if stop():
                 return
-            last = generation(number, last, there)
+            last = generation(number, last, there, seen)
             there = torch.cat([there, headings(last.survivors)])
             yield last
 
@@ -108,20 +116,20 @@ def bear(
     angle: float = 0.0,
     table: Tables | None = None,
     near: float = 0.0,
+    trend: Trend | None = None,
 ) -> list[Noken]:
     """A litter, each of it turned aside by the angle afterwards; its lineage is that of the breeding.
 
-    Where there is a table, `near` is the share of those that are turned towards a word near by, drawn for each.
+    Where there is a table, `near` is the share of those that are turned towards a word near by, drawn for each. A trend
+    leads how all of them are turned.
     """
     angle = ANGLE.parse(angle, "angle")
     children = breed(parents, n=n, seed=seed, method=method, mix=mix, table=table)
     if not angle:
         return children
+    seeds = [derived(seed, place, "angle") for place in range(n)]
     led = [table is not None and derived(seed, place, "near") < near * 2**SEED_BITS for place in range(n)]
-    aside = [
-        mutate(each, derived(seed, place, "angle"), angle, table, NEAR if led[place] else None)
-        for place, each in enumerate(children)
-    ]
+    aside = mutants(children, seeds, angle, table, [NEAR if each else None for each in led], trend)
     return [Noken(each.vectors, lineage=child.lineage) for each, child in zip(aside, children, strict=True)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,12 +13,16 @@ from lib_pxl.knobs import Knob
 from lib_pxl.noken.breeding import SEED
 from lib_pxl.noken.genome import Noken
 from lib_pxl.noken.lineage import Lineage
+from lib_pxl.noken.trend import Trend, basis
 from lib_pxl.noken.vocabulary import TINY, Tables, Vocabulary, norm, unit, vocabularies
 
 ANGLE = Knob("angle", "Angle", "how far each vector turns, in degrees", default=10.0, low=0, high=180)
 NEAR = "near"
 NEIGHBOURS = 32  # the words among which `near` draws
+RIVALS = 4  # of them, among which a trend chooses
+LIKELY = 4  # of them, by which a turned vector is first held
 ITSELF = 0.9999  # a cosine above which a word is the vector itself
+Near = tuple[Tensor, Tensor]  # the cosines (N, K) and ids of the words nearest to each vector
 
 
 def mutate(
@@ -31,31 +36,74 @@ def mutate(
 
     Without a table any direction is as good. A word is passed by no angle.
     """
-    seed, angle = SEED.parse(seed, "seed"), ANGLE.parse(angle, "angle")
-    known = vocabularies(table, noken.widths)
-    drawn = torch.Generator().manual_seed(seed)
-    words = None if towards is None else _words(noken, known, towards, drawn)
+    return mutants([noken], [seed], angle, table, [towards])[0]
+
+
+def mutants(
+    nokens: Sequence[Noken],
+    seeds: Sequence[int],
+    angle: float,
+    table: Tables | None,
+    towards: Sequence[int | str | None],
+    trend: Trend | None = None,
+) -> list[Noken]:
+    """One of each noken, as `mutate` makes it of its own seed and aim; the table is searched for all of them at once.
+
+    A trend leads those that are turned towards no word, or one near by.
+    """
+    seeds, angle = [SEED.parse(seed, "seed") for seed in seeds], ANGLE.parse(angle, "angle")
+    known = vocabularies(table, nokens[0].widths)
+    near = {letter: _searched(nokens, letter, each) for letter, each in known.items()}
+    made: list[dict[str, Tensor]] = []
+    for place, (noken, seed, word) in enumerate(zip(nokens, seeds, towards, strict=True)):
+        by = {letter: each[place] for letter, each in near.items()}
+        made.append(_mutant(noken, torch.Generator().manual_seed(seed), angle, known, by, word, trend))
+    lengths = [len(noken) for noken in nokens]
+    for letter, each in known.items():
+        likely = torch.unique(torch.cat([ids[:, :LIKELY] for _, ids in near[letter]]))
+        held = each.guard(torch.cat([rows[letter] for rows in made]), likely).cpu()
+        for rows, part in zip(made, torch.split(held, lengths), strict=True):
+            rows[letter] = part
+    told = [
+        Lineage((noken.hash,), "mutate", seed, 0, (angle,), 1 + noken.lineage.generation)
+        for noken, seed in zip(nokens, seeds, strict=True)
+    ]
+    return [Noken(rows, lineage=lineage) for rows, lineage in zip(made, told, strict=True)]
+
+
+def _mutant(
+    noken: Noken,
+    draw: torch.Generator,
+    angle: float,
+    known: dict[str, Vocabulary],
+    near: dict[str, Near],
+    towards: int | str | None,
+    trend: Trend | None,
+) -> dict[str, Tensor]:
+    """The vectors turned, and not yet held among the words."""
+    led = towards is None or (towards == NEAR and trend is not None)
+    slopes = _slopes(noken, known, draw, trend) if led else {}
+    words = None if towards is None else _words(noken, known, near, towards, slopes, draw)
     made = {}
     for letter, rows in noken.vectors.items():
-        units, words_of = unit(rows.double()), known.get(letter)
-        if words is None or words_of is None:
-            aim, most = _anywhere(units, words_of, drawn), math.pi
+        if words is None:
+            aim, most = slopes[letter] @ basis(known.get(letter), rows.shape[1]), math.pi
         else:
-            aim, most = unit(words_of.table[words.to(words_of.table.device)].cpu().double()), None
-        made[letter] = _turned(rows.double(), units, aim, math.radians(angle), most).float()
-        if words_of is not None:
-            near = words_of.nearest(rows, NEIGHBOURS)[1].flatten()
-            made[letter] = words_of.guard(made[letter], near).cpu()
-    generation = 1 + noken.lineage.generation
-    return Noken(made, lineage=Lineage((noken.hash,), "mutate", seed, 0, (angle,), generation))
+            table = known[letter].table
+            aim, most = unit(table[words.to(table.device)].cpu().double()), None
+        made[letter] = _turned(rows.double(), unit(rows.double()), aim, math.radians(angle), most).float()
+    return made
 
 
-def _anywhere(units: Tensor, known: Vocabulary | None, drawn: torch.Generator) -> Tensor:
-    """A random direction for each unit vector, as the words of the model differ from one another."""
-    if known is None:
-        return torch.randn(units.shape, generator=drawn, dtype=units.dtype)
-    directions = known.directions
-    return torch.randn((len(units), len(directions)), generator=drawn, dtype=units.dtype) @ directions
+def _slopes(
+    noken: Noken, known: dict[str, Vocabulary], draw: torch.Generator, trend: Trend | None
+) -> dict[str, Tensor]:
+    """A random part of each of its directions for every vector, as the words of the model differ from one another."""
+    made = {}
+    for letter, width in noken.widths.items():
+        shape = len(noken), len(basis(known.get(letter), width))
+        made[letter] = torch.randn(shape, generator=draw, dtype=torch.float64)
+    return made if trend is None else trend.drawn(made, draw)
 
 
 def _turned(rows: Tensor, units: Tensor, aim: Tensor, angle: float, most: float | None) -> Tensor:
@@ -69,17 +117,41 @@ def _turned(rows: Tensor, units: Tensor, aim: Tensor, angle: float, most: float 
     return torch.where(length > TINY, norm(rows)[:, None] * found, rows)
 
 
-def _words(noken: Noken, known: dict[str, Vocabulary], towards: int | str, drawn: torch.Generator) -> Tensor:
+def _words(
+    noken: Noken,
+    known: dict[str, Vocabulary],
+    near: dict[str, Near],
+    towards: int | str,
+    slopes: dict[str, Tensor],
+    draw: torch.Generator,
+) -> Tensor:
     """One word's id for each vector, the same in all encoders, since these share their tokens."""
     if not known:
         raise NokenError("towards", got=towards, wanted="a table of words as well")
     size = min(len(each.table) for each in known.values())
     if towards == NEAR:
-        letter, rows = next(iter(noken.vectors.items()))
-        cosines, ids = known[letter].nearest(rows, NEIGHBOURS + 1)
-        others = (cosines[:, 0] > ITSELF).long().cpu()
-        picks = torch.randint(ids.shape[1] - 1, (len(rows),), generator=drawn) + others
-        return ids.cpu().gather(1, picks[:, None])[:, 0].clamp(max=size - 1)
+        letter = next(iter(known))
+        return _near(known[letter], *near[letter], slopes.get(letter), draw).clamp(max=size - 1)
     if isinstance(towards, bool) or not isinstance(towards, int) or not 0 <= towards < size:
         raise NokenError("towards", got=towards, wanted=f"{NEAR!r}, or a word's id below {size}")
     return torch.full((len(noken),), towards)
+
+
+def _near(known: Vocabulary, cosines: Tensor, ids: Tensor, slopes: Tensor | None, draw: torch.Generator) -> Tensor:
+    """For each vector one of the nearest words that are not itself: any, or of a few the one highest up the slopes."""
+    others = torch.arange(ids.shape[1] - 1) + (cosines[:, :1] > ITSELF).long()
+    picks = torch.randint(others.shape[1], (len(ids), 1 if slopes is None else RIVALS), generator=draw)
+    words = ids.gather(1, others).gather(1, picks)
+    if slopes is None:
+        return words[:, 0]
+    units = unit(known.table[words.to(known.table.device)].cpu().double())
+    heights = torch.einsum("nkd,rd,nr->nk", units, basis(known, units.shape[-1]), slopes)
+    return words.gather(1, heights.argmax(1, keepdim=True))[:, 0]
+
+
+def _searched(nokens: Sequence[Noken], letter: str, known: Vocabulary) -> list[Near]:
+    """For each noken the words nearest to its vectors; those that are in several are looked up once."""
+    rows, places = torch.unique(torch.cat([each.vectors[letter] for each in nokens]), dim=0, return_inverse=True)
+    cosines, ids = (each.cpu()[places] for each in known.nearest(rows, NEIGHBOURS + 1))
+    lengths = [len(each) for each in nokens]
+    return list(zip(torch.split(cosines, lengths), torch.split(ids, lengths), strict=True))

@@ -24,6 +24,7 @@ from lib_pxl.hosts.fake import SPOKEN, FakeHost
 from lib_pxl.noken import Noken, breed
 from lib_pxl.noken.carry import halved, pack
 from lib_pxl.noken.evolution import bear
+from lib_pxl.noken.trend import Trend
 from lib_pxl.rest import router
 from lib_pxl.store.infotext import Infotext
 from tests.noken.people import noken
@@ -207,6 +208,19 @@ def test_a_litter_is_bred_as_the_library_breeds(client: TestClient, host: FakeHo
     turned = post(client, "breed", **asked, angle=9)
     assert {each["hash"] for each in turned} == {each.hash for each in bear(parents, 3, 5, "blend", 0.3, 9, table)}
     assert client.get(BASE).json()["nokens"][0] == turned[-1]
+
+
+def test_a_litter_is_led_away_from_who_was_passed_over(client: TestClient, host: FakeHost, pair: list[str]) -> None:
+    asked = {"parents": pair, "n": 3, "seed": 5, "mix": 0.3, "angle": 9}
+    others = [each["hash"] for each in post(client, "breed", **asked)]
+    parents, table = [host.desk.pool.load(each) for each in pair], host.lexicon().tables
+    trend = Trend([*map(host.desk.pool.load, others), *parents], [0.0] * 3 + [1.0] * 2, table)
+    led = post(client, "breed", **asked, passed=[*others, pair[0]])
+    wanted = bear(parents, 3, 5, mix=0.3, angle=9, table=table, trend=trend)
+    assert {each["hash"] for each in led} == {each.hash for each in wanted} != set(others)
+    turned = {"noken": pair[0], "n": 2, "seed": 5, "angle": 9}
+    plain, led = post(client, "mutate", **turned), post(client, "mutate", **turned, passed=others)
+    assert {each["hash"] for each in plain}.isdisjoint(each["hash"] for each in led)
 
 
 def test_children_that_are_alike_come_once(client: TestClient, pair: list[str]) -> None:

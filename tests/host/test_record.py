@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
 from dataclasses import replace
@@ -9,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from lib_pxl.store.database import Database
 from lib_pxl.store.infotext import Infotext
 from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
+from lib_pxl.studio.output import encode
 from lib_pxl.taste.folder import gather
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
 from tests.host.client import Client, blocks, text
 from tests.host.test_api import _axis_names, _grid
+from tests.host.test_page import SECONDS, fill, generated, job, open_page
 
 ON = {"record": True}
 HIRES = {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.6, "hr_upscaler": "Latent"}
@@ -101,10 +105,6 @@ def test_the_host_s_own_reader_and_ours_read_the_same(host: Client, prompt: str)
 
 
 def _with(infotext: str) -> str:
-    import base64
-
-    from lib_pxl.studio.output import encode
-
     return base64.b64encode(encode(blocks(1), infotext)).decode()
 
 
@@ -119,3 +119,23 @@ def test_switched_off_nothing_is_kept(host: Client, data: Path, prompt: str) -> 
     made = [host.make(job, prompt=prompt) for job in ({}, {"record": False}, ON)]
     assert len({each.first.tobytes() for each in made}) == 1, "recording changes no picture"
     assert len(records(data, prompt, 1)) == 1
+
+
+def test_the_switch_of_the_page_records_what_the_button_makes(
+    host: Client, data: Path, prompt: str, url: str, page: Page, console: Any
+) -> None:
+    page.context.set_default_timeout(90 * SECONDS)
+    open_page(url, page)
+    page.locator("#pxl_txt2img_record").check()
+    assert job(page) == ON
+    fill(page, "#txt2img_prompt textarea", prompt)
+    generated(page)
+    (record,) = records(data, prompt, 1)
+    assert Path(record.image).is_file() and record.seed == 1
+    page.locator("#pxl_txt2img_record").uncheck()
+    assert job(page) == {}
+    fill(page, "#txt2img_seed input", "2")
+    generated(page)
+    assert len(records(data, prompt, 1)) == 1
+    page.close()
+    console.complaints.clear()  # the hosts' pages ask for scripts of other places, and Forge's warns of its own

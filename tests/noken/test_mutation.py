@@ -92,6 +92,18 @@ def test_near_is_one_of_the_nearest_other_words_the_same_in_both_encoders() -> N
     assert len(reached) > 50
 
 
+@pytest.mark.parametrize("table", [None, TABLE])
+def test_many_at_once_are_those_made_one_by_one(table: Any) -> None:
+    nokens = [A, spoken(TABLE, [1, 2]), A, noken(1, 5), spoken(TABLE, [2])]
+    towards = [None, "near", "near", 7, None] if table else [None] * 5
+    made = module.mutants(nokens, range(5), 40.0, table, towards)
+    single = [mutate(each, seed, 40.0, table, towards[seed]) for seed, each in enumerate(nokens)]
+    assert [each.lineage for each in made] == [each.lineage for each in single]
+    for one, other in zip(made, single, strict=True):
+        for letter, rows in one.vectors.items():
+            torch.testing.assert_close(rows, other.vectors[letter], rtol=1e-5, atol=1e-7)
+
+
 def test_a_mutant_stays_among_the_words_however_large_the_angle() -> None:
     for seed in range(20):
         made = mutate(spoken(TABLE, [1, 2]), seed=seed, angle=90, table=TABLE)

@@ -26,8 +26,10 @@ NEAR = ("fox", "wolf", "ember", "<b>rust</b>", "autumn", "copper")
 # What each route's body must hold, and of which type each is.
 NUMBER, SEED = (int, float), (int, type(None))
 BODIES: dict[str, dict[str, Any]] = {
-    "breed": {"parents": list, "n": int, "seed": SEED, "method": str, "mix": (*NUMBER, type(None)), "angle": NUMBER},
-    "mutate": {"noken": str, "n": int, "seed": SEED, "angle": NUMBER, "towards": (str, type(None))},
+    "breed": {"parents": list, "n": int, "seed": SEED, "method": str, "mix": (*NUMBER, type(None)), "angle": NUMBER,
+              "passed": (list, type(None))},
+    "mutate": {"noken": str, "n": int, "seed": SEED, "angle": NUMBER, "towards": (str, type(None)),
+               "passed": (list, type(None))},
     "delete": {"nokens": list},
     "undo": {"nokens": list},
     "draw": {"nokens": list, "prompt": str, "seed": int, "steps": int, "size": SEED, "cfg": NUMBER},
@@ -203,7 +205,7 @@ class FakePool:
         generation = 1 + max(self.cards[each]["generation"] for each in parents)
         return self._born([self.add(generation=generation, **told) for _ in range(n)])
 
-    def _mutate(self, noken: str, n: int, angle: float, towards: str | None, seed: int | None) -> Answer:
+    def _mutate(self, noken: str, n: int, angle: float, towards: str | None, seed: int | None, **_: Any) -> Answer:
         parent = self.cards[noken]
         more = {"operator": "mutate", "parents": [noken], "seed": seed or 1, "amounts": [angle],
                 "generation": parent["generation"] + 1, "family": parent["family"]}  # fmt: skip

@@ -172,7 +172,7 @@ def test_an_empty_pool_says_how_to_begin(page: Page) -> None:
 def test_a_card_let_go_over_another_breeds_a_litter_at_the_front(tab: Tab) -> None:
     tab.card("fox").drag_to(tab.card("owl"))
     expect(tab.cards).to_have_count(8)
-    usual = {"n": 4, "seed": None, "method": "slerp", "mix": None, "angle": 0}
+    usual = {"n": 4, "seed": None, "method": "slerp", "mix": None, "angle": 0, "passed": None}
     assert tab.pool.bodies("POST nokens/breed") == [usual | {"parents": [tab.hash("fox"), tab.hash("owl")]}]
     expect(tab.root.locator("[aria-selected=true]")).to_have_count(4)
     assert tab.shown()[4:] == ["big city", "moss", "owl", "fox"]
@@ -245,6 +245,7 @@ def test_the_settings_of_a_litter_are_sent(tab: Tab) -> None:
         "method": "cross",
         "mix": 0.3,
         "angle": 5,
+        "passed": None,
         "parents": [tab.hash("fox"), tab.hash("owl")],
     }
     assert tab.pool.bodies("POST nokens/breed") == [asked]
@@ -252,7 +253,7 @@ def test_the_settings_of_a_litter_are_sent(tab: Tab) -> None:
     tab.button("Mutate").first.click()
     expect(tab.cards).to_have_count(8)
     assert tab.pool.bodies("POST nokens/mutate") == [
-        {"noken": tab.hash("moss"), "n": 2, "seed": 77, "angle": 5, "towards": None}
+        {"noken": tab.hash("moss"), "n": 2, "seed": 77, "angle": 5, "towards": None, "passed": None}
     ]
 
 
@@ -649,7 +650,10 @@ def test_the_hand_picks_and_the_next_generation_comes(tab: Tab) -> None:
     tab.cards.first.click()
     tab.root.locator("details").get_by_role("button", name="Next generation").click()
     expect(tab.said).to_have_text("Generation 2: pick the best of 6.")
-    assert tab.pool.bodies("POST nokens/mutate")[0]["n"] == 6
+    [first], [second] = (tab.pool.bodies(f"POST nokens/{kind}") for kind in ("breed", "mutate"))
+    assert (first["passed"], second["n"]) == (None, 6)
+    litter = {each for each, card in tab.pool.cards.items() if card["generation"] == 1}
+    assert set(second["passed"]) == litter - {second["noken"]} and len(second["passed"]) == 5
 
 
 def test_the_filter_finds_what_no_page_has_shown_yet(page: Page) -> None:
