@@ -1,4 +1,4 @@
-/* pxl: stars under the hosts' own galleries, for the picture that is looked at.
+/* pxl: stars under the galleries of the hosts, for the picture that is looked at.
 
    The picture is known by its path, which stands in its address, or else by its content. One that was not recorded is
    recorded with its first star. What a star is, and how one is given, is pxl_taste.js's. */

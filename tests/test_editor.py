@@ -749,7 +749,7 @@ def test_read_takes_the_servers_job(editor: Editor) -> None:
     expect(editor.part(1, "strength").get_by_role("textbox")).to_have_value("0:0, 1:1")
     expect(editor.root.get_by_label("Control")).to_be_checked()
     expect(editor.root.get_by_label("Record")).to_be_checked()
-    editor.serve("")
+    editor.serve('{"record":false}')
     expect(editor.cards).to_have_count(0)
     expect(editor.root.get_by_label("Record")).not_to_be_checked()
 

@@ -60,7 +60,7 @@ class Recorder:
         """Take a picture and go on; a HostError where too many wait."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._tend, name="pxl recorder", daemon=True)
+                self._thread = threading.Thread(target=self._tend, name="pxl-recorder", daemon=True)
                 self._thread.start()
                 atexit.register(self.flush, LAST)
         try:
