@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 
 from bench.bred import Easel
+from bench.taste import interval
 from lib_pxl.taste import Duel, Item, Taste
 from lib_pxl.taste.propose import propose
 from lib_pxl.taste.template import Candidate, candidates
@@ -64,7 +65,12 @@ def proposed(raters: int = 30) -> Iterator[list[str]]:
     least = str(min(run.different for run in runs))
     for name in ("proposed", "at random", "the best there are"):
         some = [run.worth[name] for run in runs]
-        yield [name, _interval([*map(fmean, some)]), _interval([*map(max, some)]), least if name == "proposed" else ""]
+        yield [
+            name,
+            interval([*map(fmean, some)], "+.2f"),
+            interval([*map(max, some)], "+.2f"),
+            least if name == "proposed" else "",
+        ]
 
 
 class Run(NamedTuple):
@@ -90,7 +96,3 @@ def _run(pictures: Sequence[Shown], seed: int) -> Run:
     groups = {"proposed": chosen, "at random": draw.sample(rest, CHOSEN), "the best there are": best}
     worth = {name: [by_id[item.id] for item in group] for name, group in groups.items()}
     return Run(worth, len({item.prompt for item in chosen}))
-
-
-def _interval(values: Sequence[float]) -> str:
-    return f"{fmean(values):+.2f} ± {1.96 * stdev(values) / math.sqrt(len(values)):.2f}"

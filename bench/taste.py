@@ -15,6 +15,7 @@ import math
 import random
 import re
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -26,9 +27,11 @@ import torch
 from torch import Tensor
 
 from bench.show import show
+from lib_pxl.store.database import Database
 from lib_pxl.taste import Duel, Item, Rating, Taste
 from lib_pxl.taste.explain import lessons
 from lib_pxl.taste.opinion import Opinion
+from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.propose import propose
 
 FOLDS, RESAMPLES, PAIRS = 5, 1000, 4000
@@ -227,10 +230,14 @@ def curve(judged: Sequence[Judged], seeds: int) -> Iterator[list[str]]:
             apart = [one - other for one, other in zip(asked, drawn, strict=True)]
             told = [won for run in runs for chance, won in run[0].told[count] if 0.75 <= chance <= 0.85]
             yield [
-                first.name, category, str(count), f"{fmean(asked):.3f}", f"{fmean(drawn):.3f}",
-                f"{fmean(apart):+.3f} ± {1.96 * stdev(apart) / math.sqrt(seeds):.3f}",
+                first.name, category, str(count), interval(asked), f"{fmean(drawn):.3f}", interval(apart, "+.3f"),
                 f"{fmean(told):.1%} of {len(told)}" if told else "",
             ]  # fmt: skip
+
+
+def interval(values: Sequence[float], form: str = ".3f") -> str:
+    """The mean, and how far it may be off in 95 of 100 cases."""
+    return f"{fmean(values):{form}} ± {1.96 * stdev(values) / math.sqrt(len(values)):{form.lstrip('+')}}"
 
 
 class Run(NamedTuple):
@@ -352,25 +359,51 @@ def _answer(pool: Sequence[Item], utility: Callable[[Item], float], draw: random
 
 
 def price(many: int = 100_000) -> Iterator[list[str]]:
-    """What a taste costs on this machine, over prompts of about ten words; memory is the process's most so far."""
+    """What a taste costs, in seconds of processor time, over prompts of about ten words; memory is the most so far."""
     yield ["work", "seconds", "GB"]
     pool, draw = prompts(10_000, 0), random.Random(0)
     duels = [_answer(pool, PLANTED["a word"][0], draw) for _ in range(many)]
     Taste.fit(pool, duels[:50])
-
-    def timed(name: str, work: Callable[[], object]) -> list[str]:
-        start = time.perf_counter()
-        work()
-        spent = time.perf_counter() - start
-        return [name, f"{spent:.3f}", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}"]
-
-    yield timed("fit to 100 duels", lambda: Taste.fit(pool, duels[:100]))
-    yield timed("fit to 1,000 duels", lambda: Taste.fit(pool, duels[:1000]))
+    yield _timed("fit to 100 duels", lambda: Taste.fit(pool, duels[:100]))
+    yield _timed("fit to 1,000 duels", lambda: Taste.fit(pool, duels[:1000]))
     taste = Taste.fit(pool, duels[:1000])
     taste.next_duel(pool, seed=1)
-    yield timed("next duel", lambda: taste.next_duel(pool, seed=2))
-    yield timed("rank 10,000 candidates", lambda: propose(taste, prompts(10_000, 1), n=100))
-    yield timed(f"fit to {many:,} duels", lambda: Taste.fit(pool, duels))
+    yield _timed("next duel, the mean of 20", lambda: [taste.next_duel(pool, seed=seed) for seed in range(20)], 20)
+    candidates = prompts(10_000, 1)
+    yield _timed("rank 10,000 candidates", lambda: propose(taste, candidates, n=100))
+    yield _timed(f"fit to {many:,} duels", lambda: Taste.fit(pool, duels))
+
+
+def _timed(name: str, work: Callable[[], object], times: int = 1) -> list[str]:
+    start = time.process_time()
+    work()
+    spent = (time.process_time() - start) / times
+    return [name, f"{spent:.3f}", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}"]
+
+
+def pages(rows: int = 1_000_000) -> Iterator[list[str]]:
+    """Pages of 100 from a store of 1,000,000 items, in seconds of processor time."""
+    yield ["page", "seconds", "GB"]
+    with tempfile.TemporaryDirectory() as folder:
+        opinions = Opinions(Database(Path(folder) / "pxl.sqlite"))
+        some = prompts(2000, 0)
+        with opinions.database.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO taste_items (profile, id, prompt, sitting, time, negative, caption, settings, template, "
+                "checkpoint, image, image_hash, thumbnail, nokens) VALUES (1, ?, ?, ?, ?, '', '', '{}', '', 'sd15', "
+                "'', '', '', '{}')",
+                (
+                    (f"i{row}", f"{some[row % 2000].prompt} {row}", f"sitting {row // 500}", f"2024 {row:08}")
+                    for row in range(rows)
+                ),
+            )
+        yield _timed("the newest", opinions.records)
+        yield _timed("in the middle", lambda: opinions.records(before=rows // 2))
+        yield _timed("of one sitting", lambda: opinions.records(sitting="sitting 7"))
+        yield _timed("of one hour", lambda: opinions.records(since="2024 00000500", until="2024 00000900"))
+        yield _timed("with a common word", lambda: opinions.records(text="neon"))
+        yield _timed("with words that only one has", lambda: opinions.records(text=f" {rows // 3}"))
+        opinions.database.close()
 
 
 def main() -> None:
@@ -378,12 +411,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.taste", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="the folder with the real ratings")
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--only", nargs="*", default=["real", "curve", "recovery", "price"])
+    parser.add_argument("--only", nargs="*", default=["real", "curve", "recovery", "price", "pages"])
     given = parser.parse_args()
     judged = sets(given.folder) if given.folder else []
     tables: dict[str, tuple[str | None, Callable[[], Iterator[list[str]]]]] = {
         "recovery": (recovery.__doc__, lambda: recovery(given.seeds)),
         "price": (price.__doc__, price),
+        "pages": (pages.__doc__, pages),
     }
     if judged:
         tables["real"] = (real.__doc__, lambda: real(judged))

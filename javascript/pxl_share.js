@@ -298,7 +298,7 @@
             sure.hidden = false;
             sure.querySelector("button").focus();
         });
-        inside.push(el("div.pxl-line", {}, open), sure);
+        if (state.left) inside.push(el("div.pxl-line", {}, open), sure);
         return part("Erase", ...inside);
     }
 

@@ -19,7 +19,13 @@ from lib_pxl.hosts.axis import axes
 from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.hosts.job import Job
 from lib_pxl.rest import router
+from lib_pxl.share.fields import CONTENT, OPINIONS
+from lib_pxl.share.record import Told, line, record
+from lib_pxl.share.redact import redactor
+from lib_pxl.share.target import KNOBS as KINDS
+from lib_pxl.sharing.command import WAYS
 from lib_pxl.store.presets import Presets
+from lib_pxl.taste.opinion import Item
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -67,6 +73,25 @@ def test_every_route_and_axis_is_described(tmp_path: Path) -> None:
     unused: Presets = host.desk.presets
     for axis in axes(lambda: unused):
         assert axis in text
+
+
+def test_the_example_of_a_shared_record_is_what_the_code_makes() -> None:
+    given, _, rest = page("sharing.md").partition("```text\n")[2].partition("```")
+    made = rest.partition("```json\n")[2].partition("\n```")[0]
+    prompt, negative, listed = (line.partition(":")[2].strip() for line in given.strip().splitlines())
+    settings = dict(re.findall(r"(Steps|Sampler|CFG scale|Size|Seed|Model) ([^,]+)", listed))
+    numbers = {name: int(value) if value.isdigit() else value for name, value in settings.items()}
+    told = Told("rating", "overall", 4.0, "2026-01-31 18:20:05", [Item("a", prompt, negative, numbers)])
+    fields = frozenset({"rating", "prompt", "negative", "settings"})
+    assert line(record(told, fields, redactor()), "0123456789abcdef" * 2).decode() == made
+
+
+def test_every_field_and_place_that_can_be_shared_is_described() -> None:
+    text = page("sharing.md").lower()
+    for knob in (*OPINIONS.values(), *CONTENT.values(), *KINDS["kind"].choices.values()):
+        assert knob.label.lower() in text, knob.label
+    for word in ("DO_NOT_TRACK", "--pxl-no-share", "--no-share", "--nowebui", *WAYS):
+        assert word.lower() in text, word
 
 
 def test_every_command_is_named() -> None:

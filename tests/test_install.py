@@ -72,13 +72,15 @@ def test_install_adds_beside_the_packages_of_the_host_and_changes_none(host: Hos
     make_wheel(host.wheels, "helper", "1.0", "carried", "absent; python_version < '3'")
     make_wheel(host.wheels, "helper", "2.0")
     said = host.run(str(ROOT / "install.py"))
-    assert said.startswith("pxl: could not add boto3, dynamicprompts (ERROR: No matching distribution")
+    assert said.startswith("pxl: could not add boto3, cryptography, dynamicprompts (ERROR: No matching distribution")
     assert said.count("\n") == 1
     assert host.versions() == before
 
     make_wheel(host.wheels, "dynamicprompts", "0.1")
-    assert host.run(str(ROOT / "install.py")) == "pxl: added boto3, dynamicprompts, helper\n"
-    assert host.versions() == before | {"boto3": "1.0", "dynamicprompts": "0.1", "helper": "1.0"}
+    make_wheel(host.wheels, "cryptography", "41.0")
+    assert host.run(str(ROOT / "install.py")) == "pxl: added boto3, cryptography, dynamicprompts, helper\n"
+    added = {"boto3": "1.0", "cryptography": "41.0", "dynamicprompts": "0.1", "helper": "1.0"}
+    assert host.versions() == before | added
 
     make_wheel(host.wheels, "boto3", "2.0")
     assert host.run(str(ROOT / "install.py")) == ""
@@ -104,9 +106,9 @@ def test_install_without_pip_is_one_sentence(
 def test_preload_adds_two_flags_that_default_to_off() -> None:
     parser = ArgumentParser()
     preload.preload(parser)
-    assert vars(parser.parse_args([])) == {"pxl_data_dir": None}
-    given = parser.parse_args(["--pxl-data-dir", "/data"])
-    assert vars(given) == {"pxl_data_dir": "/data"}
+    assert vars(parser.parse_args([])) == {"pxl_data_dir": None, "pxl_no_share": False}
+    given = parser.parse_args(["--pxl-data-dir", "/data", "--pxl-no-share"])
+    assert vars(given) == {"pxl_data_dir": "/data", "pxl_no_share": True}
 
 
 def test_metadata_names_the_extension() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lib_pxl.errors import PxlError
 from lib_pxl.share.net import Http
 
 log = logging.getLogger("pxl")
@@ -65,7 +66,10 @@ class Courier:
             own.woken.clear()
             try:
                 wait = self.step(own.http)
-            except Exception:  # a full disk, a damaged database: the page says so when it asks
+            except PxlError as problem:  # a full disk, a damaged database
+                log.warning("pxl: sharing: %s", problem)
+                wait = AFTER_TROUBLE
+            except Exception:
                 log.exception("pxl: sharing")
                 wait = AFTER_TROUBLE
             if wait is None and self._ended(own):

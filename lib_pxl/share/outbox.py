@@ -57,11 +57,12 @@ class Outbox:
     def __init__(self, database: Database, profile: str) -> None:
         self.database, self.profile = database, profile
 
-    def put(self, drafts: Iterable[Draft]) -> int:
-        """Let opinions wait that are not here yet; says how many."""
+    def put(self, drafts: Iterable[Draft], hold: Callable[[], object] = lambda: None) -> int:
+        """Let opinions wait that are not here yet; says how many. `hold` may still refuse, in each transaction."""
         rest, new = iter(drafts), 0
         while some := list(islice(rest, TOGETHER)):
             with self.database.transaction() as connection:
+                hold()
                 for draft in some:
                     key = secrets.token_hex(16)
                     done = connection.execute(
@@ -307,4 +308,4 @@ _WAITING = "profile = ? AND batch IS NULL AND NOT struck"
 
 def lines_of(data: bytes) -> Iterator[str]:
     """A batch's lines, its envelope first, as text."""
-    yield from wire.unzip(data).decode().splitlines()
+    yield from wire.unzip(data).decode().split("\n")[:-1]

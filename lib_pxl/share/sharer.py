@@ -22,6 +22,7 @@ from lib_pxl.share.fields import Fields
 from lib_pxl.share.identity import Keys
 from lib_pxl.share.net import Http, LaterError, NeverError
 from lib_pxl.share.outbox import LEASE, LONGEST, Batch, Outbox
+from lib_pxl.share.record import Draft
 from lib_pxl.share.target import Target
 from lib_pxl.store.database import Database
 
@@ -95,13 +96,24 @@ class Sharer:
         """Withdraw, and wish that every place forgets what came from here; says how many places."""
         with self.database.transaction():
             self.withdraw()
-            rows = self.database.rows(
-                "SELECT DISTINCT rater, target FROM share_batches WHERE profile = ?"
-                " AND state IN ('sent', 'stopped', 'refused')",
-                (self.profile,),
-            )
-            self.erasures.want((row["rater"], row["target"]) for row in rows)
-        return len(rows)
+            places = self.places()
+            self.erasures.want(places)
+        return len(places)
+
+    def places(self) -> list[tuple[str, str]]:
+        """Where something may lie, and under which rater, unless its erasure was confirmed."""
+        rows = self.database.rows(
+            "SELECT DISTINCT rater, target FROM share_batches WHERE profile = ? "
+            "AND state IN ('leaving', 'sent', 'stopped', 'refused') AND NOT EXISTS (SELECT 1 FROM share_erasures WHERE "
+            "share_erasures.rater = share_batches.rater AND share_erasures.target = share_batches.target "
+            "AND share_erasures.state = 'confirmed')",
+            (self.profile,),
+        )
+        return [(row["rater"], row["target"]) for row in rows]
+
+    def put(self, agreed: Consent, drafts: Iterable[Draft]) -> int:
+        """Let records wait that were written for this consent, as long as it is the one in force; says how many."""
+        return self.outbox.put(drafts, lambda: self._hold(agreed))
 
     def check_open(self) -> None:
         """Refuse where nothing may be shared at all."""
@@ -115,6 +127,7 @@ class Sharer:
         secret = self.keys.secret(agreed.rater)
 
         def packed(name: str, lines: Sequence[bytes]) -> bytes:
+            self._hold(agreed)
             now = datetime.fromtimestamp(self.clock(), timezone.utc)
             return wire.pack(secret, lines, batch=name, sent=now, consent=consent.VERSION)
 
@@ -143,6 +156,11 @@ class Sharer:
             got = Words(self.consents.answer() or "no answer")
             raise ShareError("consent", got=got, wanted="a yes on the Share tab of the machine itself")
         return agreed
+
+    def _hold(self, agreed: Consent) -> None:
+        """Refuse to go on where another answer was given in the meantime."""
+        if self._agreed().number != agreed.number:
+            raise ShareError("consent", got=Words("another answer in the meantime"), wanted="the same one")
 
     def _send_one(self, http: Http) -> bool:
         with self.database.transaction():  # a withdrawal is before or after, and never between

@@ -22,7 +22,7 @@ def collect(sharer: Sharer, opinions: Opinions) -> int:
     sharer.outbox.forget(sharer.outbox.pending() - {key for key, _ in keyed})
     known, since = sharer.outbox.known(), "" if "earlier" in agreed.fields else agreed.since
     fresh = [(key, each) for key, each in keyed if key not in known and is_meant(each, agreed.fields, since)]
-    return sharer.outbox.put(drafts(opinions, fresh, agreed.fields))
+    return sharer.put(agreed, drafts(opinions, fresh, agreed.fields))
 
 
 def drafts(opinions: Opinions, keyed: Iterable[tuple[str, Opinion]], fields: Fields) -> Iterator[Draft]:

@@ -72,7 +72,7 @@ class Office:
             "waiting": own.outbox.waiting(), "struck": own.outbox.struck_keys(),
             "batches": [describe(each) for each in own.outbox.batches()],
             "leaving": [describe(each) for each in own.outbox.log(RECENT) if each.state == "leaving"],
-            "left": bool(own.outbox.log(1)),
+            "left": bool(own.places()),
             "erasures": [_erasure(each) for each in own.erasures.all()],
         }  # fmt: skip
 

@@ -32,6 +32,8 @@ TOGETHER = {
     "caption": ("caption", "negative"),
 }
 STEP, ODD = 3.0, 1.0
+# With many opinions the usual is as good, and better than what a few hundred of them would choose, but for these.
+WITH_MANY = ("pooled", "vector", "caption")
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,12 @@ class Trial:
             if mine.shape[1]:
                 self.grams[number] = (mine @ mine.mT).double()
 
-    def knobs(self) -> list[str]:
+    def knobs(self, many: bool) -> list[str]:
         """What there is to vary."""
         there = {KINDS[number] for number, gram in self.grams.items() if float(gram.diagonal().sum()) > 0}
         found = ["variance"] + ["pooled"] * (len({each.category for each in self.opinions}) > 1)
-        return found + [name for name, kinds in TOGETHER.items() if there & {*kinds} and there - {*kinds}]
+        found += [name for name, kinds in TOGETHER.items() if there & {*kinds} and there - {*kinds}]
+        return [name for name in found if not many or name in WITH_MANY]
 
     def gram(self, choice: Choice) -> Tensor:
         """The prior covariance of the rows, but for the strength."""
@@ -136,7 +139,7 @@ class Trial:
 
 
 def choose(
-    pairs: Pairs, opinions: list[Opinion], categories: list[str], told: list[Scale], most: int
+    pairs: Pairs, opinions: list[Opinion], categories: list[str], told: list[Scale], most: int, many: bool
 ) -> tuple[Choice, Share]:
     """Climb from the usual choice while held-out answers become more likely; and how many come out right."""
     best = Choice()
@@ -145,10 +148,10 @@ def choose(
     trial = Trial(pairs, opinions, categories, told, most)
     if not trial.folds:
         return best, NONE
-    worth = lru_cache(maxsize=None)(trial.worth)
+    worth, knobs = lru_cache(maxsize=None)(trial.worth), trial.knobs(many)
     for _ in range(TURNS):
         before = best
-        for what, by in product(trial.knobs(), (1, -1)):
+        for what, by in product(knobs, (1, -1)):
             while worth(best.moved(what, by)) > worth(best):
                 best = best.moved(what, by)
         if best == before:

@@ -152,7 +152,8 @@ def length_traits(prompt: str) -> list[Trait]:
 
 def mixed(kind: int, left: Tensor, right: Tensor | int = 0) -> Tensor:
     """One key of two and a kind; 64-bit numbers wrap around."""
-    key = (left * _ODD[0]) ^ (right * _ODD[1] + (kind + 1) * _ODD[2])
+    own = ((kind + 1) * _ODD[2] + 2**63) % 2**64 - 2**63
+    key = (left * _ODD[0]) ^ (right * _ODD[1] + own)
     return (key ^ (key >> 31)) * _ODD[0]
 
 

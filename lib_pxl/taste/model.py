@@ -67,7 +67,8 @@ class Taste:
         categories = sorted({each.category for each in given}) or [OVERALL]
         told = scales(given, categories)
         if like is None:
-            choice, right = choose(rows, given, categories, told, TRIED if len(given) <= EXACT else TRIED_MANY)
+            many = len(given) > EXACT
+            choice, right = choose(rows, given, categories, told, TRIED_MANY if many else TRIED, many)
         else:
             choice, right = like.choice, like.card.right
         step(0.3)

@@ -33,7 +33,7 @@ def propose(
     n: int = 10,
     seed: int = 0,
     novelty: float = 0.3,
-    boldness: float = 1.0,
+    boldness: float = 0.5,
 ) -> list[Proposal]:
     """The n to make next, the first choice first.
 

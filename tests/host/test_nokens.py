@@ -129,7 +129,7 @@ def test_what_cannot_be_is_the_picture_without_it(host: Client, people: dict[str
 
 
 def test_another_noken_of_that_name_is_not_the_one_before(host: Client, people: dict[str, str]) -> None:
-    pool = {card["name"]: card["hash"] for card in host.get("/pxl/v1/nokens")["nokens"]}
+    pool = {card["name"]: card["hash"] for card in host.get("/pxl/v1/nokens?limit=1000")["nokens"]}
     prompt, hashes = f"a <noken:{people['fox']}>", [pool[people["fox"]], pool[people["owl"]]]
     first = sound(host.make(prompt=prompt))
     swap = [people["fox"] + " before", people["fox"]], [people["owl"], people["fox"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from lib_pxl import wire
 from lib_pxl.errors import PxlError
 from lib_pxl.share.net import Http
-from lib_pxl.share.outbox import LONGEST
+from lib_pxl.share.outbox import LONGEST, TOGETHER
+from lib_pxl.share.record import Draft
 from lib_pxl.share.sharer import FIRST
 from lib_pxl.share.target import Target
 from tests.share.people import ALL, Clock, drafts, pack_all, send, sharer
@@ -156,6 +158,43 @@ def test_a_wish_to_be_erased_outlives_a_network_that_is_gone(tmp_path: Path) -> 
         fault[0] = ""
         send(own, clock=clock)
         assert own.erasures.open() == [] and receiver.erased == {own.consents.rater()}
+
+
+def test_records_written_for_an_older_yes_are_not_put_packed_or_sent_under_a_newer_one(tmp_path: Path) -> None:
+    own = sharer(tmp_path)
+    older = own.consents.current()
+    assert older is not None
+
+    def drafted() -> Iterator[Draft]:
+        yield from drafts(TOGETHER)
+        own.agree(ALL - {"prompt"}, older.target)  # in the middle of it
+        yield from drafts(3, first=TOGETHER)
+
+    with pytest.raises(PxlError, match="another answer in the meantime"):
+        own.put(older, drafted())
+    assert own.outbox.known() == set()
+    own.outbox.put(drafts(2))
+    current = own.consents.current
+    with pytest.MonkeyPatch.context() as patch:
+        answers = iter([older])
+        patch.setattr(own.consents, "current", lambda: next(answers, None) or current())
+        with pytest.raises(PxlError, match="another answer in the meantime"):
+            own.pack()
+    assert own.outbox.batches() == []
+
+
+def test_a_confirmed_erasure_is_not_asked_for_again(tmp_path: Path) -> None:
+    with running() as receiver:
+        own = sharer(tmp_path, receiver.url)
+        for first in (0, 1):
+            own.agree(ALL, Target("endpoint", receiver.url.rstrip("/")))
+            own.outbox.put(drafts(1, first=first))
+            pack_all(own)
+            send(own)
+            assert own.erase() == 1 and len(own.places()) == 1
+            send(own)
+            assert own.places() == [] and own.erase() == 0
+        assert len(receiver.erased) == 2 and [path for path, _ in receiver.asked].count("/v1/erase") == 2
 
 
 def test_where_nothing_was_sent_there_is_nothing_to_erase(tmp_path: Path) -> None:

@@ -86,7 +86,12 @@ def test_it_is_taken_back_and_erased(own: Office, share: Told) -> None:
         own.agree(yes(receiver.url))
         share("send")
         assert "confirmed" in share("erase") and receiver.batches == {}
+        own.agree(yes(receiver.url))
+        stock(own.opinions, "a boat", first=2)
+        share("send")
+        assert len(receiver.batches) == 1
         assert share("erase", "--wait", "--json") == [{"unsent": 0, "unerased": 0, "errors": []}]
+        assert receiver.batches == {}
     assert "withdrawn" in share("status")
     assert share("withdraw", "--json") == [{"answer": "withdrawn"}]
 

@@ -71,3 +71,11 @@ def test_an_address_that_cannot_be_is_refused(host: str, port: int) -> None:
 def test_any_free_port() -> None:
     with command.listen("localhost", 0) as listener:
         assert listener.getsockname()[1] > 0
+
+
+@pytest.mark.parametrize("flag", [[], ["--no-share"]])
+def test_the_flag_that_closes_sharing_reaches_the_host(flag: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[tuple[object, ...]] = []
+    monkeypatch.setattr("lib_pxl.studio.app.serve", lambda listener, *rest: served.append(rest) or listener.close())
+    command.run(parse("--port", "0", *flag))
+    assert bool(served[0][-1]) is bool(flag)

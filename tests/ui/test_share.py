@@ -307,7 +307,7 @@ def test_the_whole_way_goes_by_keyboard(tab: Tab) -> None:
     assert page.evaluate("document.activeElement.tagName") == "BUTTON", "the focus stays in the tab"
 
 
-@pytest.mark.parametrize("width", [390, 1000])
+@pytest.mark.parametrize("width", [260, 390, 1000])
 def test_nothing_is_wider_than_the_page(tab: Tab, width: int) -> None:
     stock(tab.host, *[f"{'x' * 3000} {i}" for i in range(3)])
     tab.page.set_viewport_size({"width": width, "height": 800})
@@ -317,3 +317,6 @@ def test_nothing_is_wider_than_the_page(tab: Tab, width: int) -> None:
     tab.button("Look at what would leave").click()
     expect(tab.records.first).to_be_visible()
     assert not tab.page.evaluate(wide)
+    inside = """() => [...document.querySelectorAll('.pxl-share-part .pxl-button')].every((node) =>
+        node.getBoundingClientRect().right <= node.closest('.pxl-share-part').getBoundingClientRect().right)"""
+    assert tab.page.evaluate(inside), "no button sticks out of its part"

@@ -405,12 +405,24 @@ def test_a_vae_that_overflows_is_tried_again_in_full_precision(
 
 def test_the_tab_the_routes_and_the_settings_are_there(webui: Webui) -> None:
     webui.fire("on_ui_settings")
-    assert list(webui.options) == ["pxl_map_folders"]
+    assert list(webui.options) == ["pxl_map_folders", "pxl_no_share"]
     [[(_, title, element)]] = webui.fire("on_ui_tabs")
     assert (title, element) == ("pxl", "pxl_tab")
     routers: list[Any] = []
     webui.fire("on_app_started", None, SimpleNamespace(include_router=routers.append))
     assert len(routers) == 1
+
+
+def test_a_flag_a_setting_and_a_run_without_a_page_close_sharing(webui: Webui) -> None:
+    import scripts.pxl as door
+
+    assert door.host.closed == ""
+    for place, name in ((webui.shared.opts, "pxl_no_share"), (webui.shared.cmd_opts, "pxl_no_share"),
+                        (webui.shared.cmd_opts, "nowebui")):  # fmt: skip
+        setattr(place, name, True)
+        assert door.host.closed
+        setattr(place, name, False)
+    assert door.host.closed == ""
 
 
 def test_a_path_may_lie_in_the_output_folder_or_where_the_settings_say(
