@@ -15,18 +15,33 @@ from bench.meaning import meaning
 from bench.memory import memory
 from bench.moving import alike, contrast, gates, start, warp
 from bench.noken import crowd, noken
+from bench.proposed import proposed
 from bench.recording import imported, recorded_jobs, recording
 from bench.share import sharing
 from bench.show import show
 from bench.statistics import deviation, distance
 from bench.structure import fresh, structure
-from bench.taste import price
+from bench.taste import pages, price
 from bench.unet import unet
 
 CONTROL = [deviation, distance, start, warp, contrast, gates, alike, structure, fresh, meaning]
 NOKENS = [mixes, crossed, carried, morphs, evolved, elsewhere, noken, crowd]
 SHARING = [sharing, receiving, paying]
-TABLES = [*CONTROL, cost, preparing, memory, film, *NOKENS, price, recording, recorded_jobs, imported, *SHARING]
+TABLES = [
+    *CONTROL,
+    cost,
+    preparing,
+    memory,
+    film,
+    *NOKENS,
+    price,
+    pages,
+    proposed,
+    recording,
+    recorded_jobs,
+    imported,
+    *SHARING,
+]
 
 
 def main() -> None:
