@@ -1106,7 +1106,7 @@
             const partial = isObject(data.control) && !("layers" in data.control);
             const { control } = panel.job;
             panel.job = parseJob(partial ? { ...panel.job, ...data, control: { ...control, ...data.control } }
-                : { ...kept, ...data });
+                : isObject(data) ? { ...kept, ...data } : data);
             say(panel, "");
             if (partial || kept.record) write(panel);
         } catch {
