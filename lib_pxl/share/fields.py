@@ -40,11 +40,6 @@ def parse_fields(data: Any) -> Fields:
     return chosen
 
 
-def describe(fields: Fields) -> str:
-    """What is shared, in words."""
-    return ", ".join(knob.label.lower() for name, knob in KNOBS.items() if name in fields)
-
-
 def _demand(chosen: Fields, names: Mapping[str, Knob] | Iterable[str]) -> None:
     if not chosen & {*names}:
         labels = [KNOBS[name].label.lower() for name in names]

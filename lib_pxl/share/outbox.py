@@ -91,13 +91,6 @@ class Outbox:
         (row,) = self.database.rows(f"SELECT count(*) AS count FROM share_records WHERE {_WAITING}", (self.profile,))
         return int(row["count"])
 
-    def struck(self) -> int:
-        """How many were struck out."""
-        (row,) = self.database.rows(
-            "SELECT count(*) AS count FROM share_records WHERE profile = ? AND struck", (self.profile,)
-        )
-        return int(row["count"])
-
     def pack(self, rater: str, target: str, pack: Pack) -> int:
         """Put all that waits into batches, each in a transaction of its own; says how many there are now."""
         made = 0

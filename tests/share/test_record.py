@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lib_pxl import wire
 from lib_pxl.errors import PxlError
-from lib_pxl.share.fields import CONTENT, KNOBS, OPINIONS, describe, parse_fields
+from lib_pxl.share.fields import CONTENT, KNOBS, OPINIONS, parse_fields
 from lib_pxl.share.record import Told, day, line, record
 from lib_pxl.share.redact import redactor
 from tests.share.people import ALL, Picture
@@ -91,4 +91,3 @@ def test_something_of_the_opinion_and_something_of_the_picture_has_to_be_chosen(
             parse_fields(wrong)
     assert parse_fields({"rating": True, "prompt": True, "duel": False}) == {"rating", "prompt"}
     assert not any(knob.default for knob in KNOBS.values()), "nothing is ticked by itself"
-    assert describe(frozenset({"rating", "prompt"})) == "ratings, prompts"
