@@ -36,6 +36,8 @@ SHARES = {
 KINDS = tuple(SHARES)
 KIND = {name: number for number, name in enumerate(KINDS)}
 USUAL = {"word": 12, "phrase": 10, "pair": 60, "setting": 4, "word with setting": 12, "negative": 12, "caption": 12}
+# Where an item says nothing of these, that is because nobody told, and not because there is nothing.
+SILENT = ("setting", "word with setting", "length with setting", "caption", "vector")
 # These say which picture it is, not what it is like.
 CHANCE = frozenset({"seed", "subseed", "variation seed", "hires seed", "version", "date", "time"})
 GRAMMAR = ("a", "an", "the", "of", "in", "on", "at", "with", "and", "by", "to", "for", "is", "are", "from", "as")
@@ -63,6 +65,12 @@ class Features(NamedTuple):
         """How far each item's utility may vary beforehand."""
         part = self.value.square() * shares[self.kind.long()]
         return torch.zeros(self.size).index_add_(0, self.item, part)
+
+    def told(self) -> Tensor:
+        """Of which kinds each item says something (items, kinds), as ones and zeros."""
+        told = torch.ones(self.size, len(KINDS))
+        told[:, [KIND[name] for name in SILENT]] = 0
+        return told.index_put_((self.item, self.kind.long()), torch.ones(()))
 
 
 class Trait(NamedTuple):

@@ -40,8 +40,8 @@ class Contents(NamedTuple):
 def write(path: Path, contents: Contents) -> None:
     """Write it, whole or not at all."""
     words, learned = contents.vocabulary, contents.learned
-    tensors = {"keys": words.keys, "kinds": words.kinds, "shares": words.shares, "basis": learned.basis}
-    tensors |= {"mean": learned.mean, "scale": learned.scale, "factors": learned.factors}
+    tensors = {"keys": words.keys, "kinds": words.kinds, "shares": words.shares, "usual": words.usual}
+    tensors |= {"basis": learned.basis, "mean": learned.mean, "scale": learned.scale, "factors": learned.factors}
     told = {
         "version": VERSION,
         "kinds": KINDS,
@@ -83,11 +83,12 @@ def read(path: Path) -> Contents:
 
 def _contents(told: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
     float32 = {name: tensors[name].float() for name in ("shares", "basis", "scale", "factors")}
+    usual = tensors["usual"].float() if "usual" in tensors else torch.zeros(len(tensors["keys"]))  # of older files
     learned = Learned(
         float32["basis"], tensors["mean"].double(), float32["scale"], float32["factors"], bool(told["over_weights"])
     )
     return Contents(
-        Vocabulary(tensors["keys"].long(), tensors["kinds"].to(torch.uint8), float32["shares"]),
+        Vocabulary(tensors["keys"].long(), tensors["kinds"].to(torch.uint8), float32["shares"], usual),
         learned,
         [str(name)[:MAX_CATEGORY] for name in told["categories"][:MAX_CATEGORIES]],
         Choice(tuple((str(name), max(-20, min(20, int(count)))) for name, count in told["choice"])),
@@ -112,7 +113,7 @@ def _sound(contents: Contents) -> bool:
     width, rows = len(words.keys), len(contents.categories) + 1
     directions = learned.basis.shape[-1]
     return (
-        words.keys.shape == words.kinds.shape == (width,)
+        words.keys.shape == words.kinds.shape == words.usual.shape == (width,)
         and words.shares.shape == (len(KINDS),)
         and bool((words.keys[1:] > words.keys[:-1]).all())
         and bool((words.kinds < len(KINDS)).all())
@@ -122,5 +123,5 @@ def _sound(contents: Contents) -> bool:
         and learned.factors.shape[-1] == directions
         and len(learned.factors) == (rows if learned.over_weights else 1)
         and len({*contents.categories}) == rows - 1
-        and all(bool(each.isfinite().all()) for each in (words.shares, *learned[:4]))
+        and all(bool(each.isfinite().all()) for each in (words.shares, words.usual, *learned[:4]))
     )

@@ -13,7 +13,7 @@ from lib_pxl.taste.answers import NODES, WEIGHTS, Scale, answers, scales
 from lib_pxl.taste.ask import next_duel
 from lib_pxl.taste.card import NOTHING, Card, card
 from lib_pxl.taste.choice import Choice, choose, tie_share
-from lib_pxl.taste.features import evened, features
+from lib_pxl.taste.features import KINDS, evened, features
 from lib_pxl.taste.keep import Contents, read, write
 from lib_pxl.taste.opinion import OVERALL, Duel, Item, Opinion, Rating
 from lib_pxl.taste.solve import Learned, by_rows, by_weights
@@ -44,6 +44,9 @@ class Taste:
     ) -> None:
         self.vocabulary, self.learned, self.choice, self.ties, self.card = vocabulary, learned, choice, ties, card
         self.categories, self.asked = list(categories), list(asked)
+        of_kind = torch.nn.functional.one_hot(vocabulary.kinds.long(), len(KINDS)).float() * vocabulary.usual[:, None]
+        self._usual = of_kind.mT @ learned.basis  # (kinds, d)
+        self._level = of_kind.mT @ (vocabulary.usual * vocabulary.prior)  # (kinds,)
 
     @classmethod
     def fit(
@@ -78,7 +81,10 @@ class Taste:
         return cls(words, learned, categories, choice, tie_share(given), card(given, right), asked[-REMEMBERED:])
 
     def score(self, items: Sequence[Item], category: str = OVERALL) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of each item's utility; of a category that nobody judged, what all have in common."""
+        """Mean and deviation of each item's utility, beside the usual one of those that were judged.
+
+        What an item does not tell is taken as usual. Of a category that nobody judged, what all have in common.
+        """
         found = [self._score(items[start : start + TOGETHER], category) for start in range(0, len(items), TOGETHER)]
         mean, std = (torch.cat(each) for each in zip(*found, strict=True)) if found else (torch.zeros(0),) * 2
         return mean, std
@@ -88,11 +94,15 @@ class Taste:
         seen = self.vocabulary.sparse(items)
         weight = self.learned.basis @ self.learned.mean[self._place(category)].float()
         mean = seen.summed(seen.value * weight[seen.column])
-        return mean, (self.choice.strength.variance * (seen.spare + self._inside(seen))).sqrt()
+        mean = mean - seen.told @ (self._usual @ self.learned.mean[self._place(category)].float())
+        return mean, (self.choice.strength.variance * self._energy(seen)).clamp(min=0).sqrt()
 
     def joint(self, items: Sequence[Item], category: str = OVERALL) -> tuple[Tensor, Tensor]:
         """Mean and covariance of a few items' utilities."""
-        along, before = self.along(self.vocabulary.sparse(items)), self.choice.strength.variance * self.kin(items)
+        seen = self.vocabulary.sparse(items)
+        shared = self._shared(seen) @ seen.told.mT
+        kin = self.kin(items) - shared - shared.mT + (seen.told * self._level) @ seen.told.mT
+        along, before = self.along(seen), self.choice.strength.variance * kin
         reach = self.reach(along, category)
         known = self.choice.strength.variance * along @ along.mT - reach @ reach.mT
         left = before - (known if self.learned.over_weights else reach @ reach.mT)
@@ -133,12 +143,13 @@ class Taste:
         return (table @ table.mT).fill_diagonal_(0.0) + energy.diag()
 
     def along(self, seen: Sparse) -> Tensor:
-        """Items in the directions in which the taste was learned."""
+        """Items, beside the usual one, in the directions in which the taste was learned."""
+        usual = seen.told @ self._usual
         if not len(seen.column):
-            return torch.zeros(len(seen.spare), self.learned.basis.shape[1])
+            return -usual
         return torch.nn.functional.embedding_bag(
             seen.column, self.learned.basis, seen.starts[:-1], mode="sum", per_sample_weights=seen.value
-        )
+        ).sub_(usual)
 
     def reach(self, along: Tensor, category: str) -> Tensor:
         """Directions whose squares add up to what the taste knows, or to what its weights leave unknown."""
@@ -156,7 +167,7 @@ class Taste:
     def _score(self, items: Sequence[Item], category: str) -> tuple[Tensor, Tensor]:
         seen = self.vocabulary.sparse(items)
         along = self.along(seen)
-        variance = self.variance(seen.spare + self._inside(seen), along, category)
+        variance = self.variance(self._energy(seen), along, category)
         return self.means(along, category), variance.clamp(min=LEAST).sqrt()
 
     def means(self, along: Tensor, category: str) -> Tensor:
@@ -167,8 +178,16 @@ class Taste:
         """The number of a category, or that of none."""
         return self.categories.index(category) if category in self.categories else len(self.categories)
 
-    def _inside(self, seen: Sparse) -> Tensor:
-        return seen.summed(seen.value.square() * self.vocabulary.prior[seen.column])
+    def _energy(self, seen: Sparse) -> Tensor:
+        """How far each item's utility may vary beforehand beside the usual one."""
+        own = seen.summed(seen.value.square() * self.vocabulary.prior[seen.column]) + seen.spare
+        return own - 2 * (self._shared(seen) * seen.told).sum(1) + seen.told @ self._level
+
+    def _shared(self, seen: Sparse) -> Tensor:
+        """What each item has in common with the usual one, by kind (items, kinds)."""
+        part = seen.value * (self.vocabulary.prior * self.vocabulary.usual)[seen.column]
+        place = seen.item * len(KINDS) + self.vocabulary.kinds[seen.column].long()
+        return torch.zeros(len(seen.spare) * len(KINDS)).index_add_(0, place, part).reshape(-1, len(KINDS))
 
 
 def learn(
@@ -182,10 +201,10 @@ def learn(
         words = vocabulary(given, choice.shares * evened(given), COLUMNS)
         seen = words.known(given)
         table = seen.dense(rows.first) - seen.dense(rows.second)
-        return words, by_rows(table, words.prior, replies, choice.strength, len(categories))
+        return words.among(seen), by_rows(table, words.prior, replies, choice.strength, len(categories))
     most = int(max(256, min(2048, (SUMS / len(opinions)) ** (1 / 2), (TURNS / len(categories)) ** (1 / 3))))
     draw = torch.randperm(len(rows.items), generator=torch.Generator().manual_seed(0))[:SAMPLE]
     given = features([rows.items[place] for place in draw.tolist()])
     words = vocabulary(given, choice.shares * evened(given), most)
     seen = words.sparse(rows.items)
-    return words, by_weights(seen, rows, words.prior, replies, choice.strength, len(categories), step)
+    return words.among(seen), by_weights(seen, rows, words.prior, replies, choice.strength, len(categories), step)

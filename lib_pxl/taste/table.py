@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,12 +23,17 @@ class Sparse:
     column: Tensor
     value: Tensor
     spare: Tensor  # (items,)
+    told: Tensor  # (items, kinds): 1 where an item says something of a kind, 0 where it is silent
     width: int
+
+    @property
+    def item(self) -> Tensor:
+        """Whose each feature is."""
+        return torch.repeat_interleave(torch.arange(len(self.spare)), self.starts.diff())
 
     def summed(self, values: Tensor) -> Tensor:
         """What each item's features add up to, given a value for each of them."""
-        item = torch.repeat_interleave(torch.arange(len(self.spare)), self.starts.diff())
-        return torch.zeros(len(self.spare)).index_add_(0, item, values)
+        return torch.zeros(len(self.spare)).index_add_(0, self.item, values)
 
     def dense(self, items: Tensor) -> Tensor:
         """Some of the items as full rows; -1 is none at all, and its row is 0."""
@@ -48,6 +53,7 @@ class Vocabulary:
     keys: Tensor
     kinds: Tensor
     shares: Tensor  # by kind
+    usual: Tensor  # what the items that were judged have of each feature, on average
 
     @property
     def prior(self) -> Tensor:
@@ -67,10 +73,15 @@ class Vocabulary:
         parts = [self.known(features(items[at : at + CHUNK])) for at in range(0, max(1, len(items)), CHUNK)]
         counts = torch.cat([part.starts.diff() for part in parts])
         starts = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
-        column, value, spare = (
-            torch.cat(each) for each in zip(*((part.column, part.value, part.spare) for part in parts), strict=True)
+        column, value, spare, told = (
+            torch.cat([getattr(part, name) for part in parts]) for name in ("column", "value", "spare", "told")
         )
-        return Sparse(starts, column, value, spare, len(self.keys))
+        return Sparse(starts, column, value, spare, told, len(self.keys))
+
+    def among(self, seen: Sparse) -> Vocabulary:
+        """The same, where these items are the usual ones: of each kind those that tell of it."""
+        total = torch.zeros(len(self.keys)).index_add_(0, seen.column, seen.value)
+        return replace(self, usual=total / seen.told.sum(0).clamp(min=1)[self.kinds.long()])
 
     def known(self, given: Features) -> Sparse:
         """What it knows of these features."""
@@ -82,7 +93,7 @@ class Vocabulary:
         inside = torch.zeros(given.size).index_add_(0, item, inside)
         starts = torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)])
         spare = (given.energy(self.shares) - inside).clamp(min=0)
-        return Sparse(starts, column[order], value[order], spare, len(self.keys))
+        return Sparse(starts, column[order], value[order], spare, given.told(), len(self.keys))
 
 
 def vocabulary(given: Features, shares: Tensor, most: int) -> Vocabulary:
@@ -91,7 +102,7 @@ def vocabulary(given: Features, shares: Tensor, most: int) -> Vocabulary:
     kinds = torch.zeros(len(keys), dtype=torch.uint8).index_put_((of,), given.kind)
     energy = torch.zeros(len(keys)).index_add_(0, of, given.value.square()) * shares[kinds.long()]
     kept = torch.topk(energy, min(most, len(keys))).indices.sort().values
-    return Vocabulary(keys[kept], kinds[kept], shares)
+    return Vocabulary(keys[kept], kinds[kept], shares, torch.zeros(len(kept)))
 
 
 @dataclass(frozen=True)

@@ -53,15 +53,17 @@ def test_noise_is_never_called_sure_and_what_is_plain_is() -> None:
     assert {pull.label for pull in lessons(taste, POOL) if pull.sure} & set(EXTRAS) == {"neon"}
 
 
-def test_the_parts_of_an_item_add_up_to_its_score() -> None:
+def test_the_parts_of_two_items_differ_by_as_much_as_their_scores() -> None:
     taste = Taste.fit(POOL, duels(POOL, PLANTED["a word"][0], 80))
-    for item in (
-        POOL[0],
-        Item("x", "(neon:1.3) fox, <lora:ink:0.5>", "blurry", {"model": "new", "cfg": 7}, {"l": [1.0]}),
-    ):
-        pulls = explain(taste, item)
-        assert sum(pull.mean for pull in pulls) == pytest.approx(float(taste.score([item])[0]), abs=1e-4)
+    item = Item("x", "(neon:1.3) fox, <lora:ink:0.5>", "blurry", {"model": "new", "cfg": 7}, {"l": [1.0]})
+    sums = []
+    for each in (item, *POOL[:5]):
+        pulls = explain(taste, each)
         assert len({pull.label for pull in pulls}) == len(pulls)
+        sums.append(sum(pull.mean for pull in pulls))
+    scores = taste.score([item, *POOL[:5]])[0].tolist()
+    apart = [[value - values[-1] for value in values[:-1]] for values in (sums, scores)]
+    assert apart[0] == pytest.approx(apart[1], abs=1e-4)
     labels = {pull.label for pull in explain(taste, item)}
     assert {
         "neon",

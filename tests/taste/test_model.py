@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,6 +116,47 @@ def test_a_vector_alone_is_enough() -> None:
 
     taste = Taste.fit(some[:100], duels(some[:100], first, 150))
     assert agree(taste.score(some[100:])[0].tolist(), [first(item) for item in some[100:]]) > 0.7
+
+
+def test_a_score_stands_beside_what_was_judged() -> None:
+    taste = Taste.fit(POOL, duels(POOL, lambda item: "neon" in item.prompt, 100))
+    judged = {which for pair in taste.asked for which in pair}
+    mean = taste.score([item for item in POOL if item.id in judged])[0]
+    assert float(mean.mean()) == pytest.approx(0, abs=1e-4) and float(mean.std()) > 0.2
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_all_items_have_makes_no_score_less_sure(many: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if many:
+        monkeypatch.setattr(module, "EXACT", 10)
+    said = duels(POOL, lambda item: "neon" in item.prompt, 60)
+    bare = [replace(item, settings={}) for item in POOL]
+    alike = [replace(item, settings={"cfg": 7, "sampler": "Euler"}, vectors={"l": [1.0, 2.0]}) for item in POOL]
+    known = Taste.fit(POOL, said)
+    plain, full = Taste.fit(bare, said, like=known), Taste.fit(alike, said, like=known)
+    assert full.score(alike)[1].mean() < 1.3 * plain.score(bare)[1].mean()
+
+
+def test_what_an_item_does_not_tell_is_taken_as_usual() -> None:
+    said = duels(POOL, lambda item: "neon" in item.prompt, 60)
+    taste = Taste.fit([replace(item, settings={"cfg": 7}) for item in POOL], said)
+    silent, told, other = (
+        taste.score([replace(item, settings=each) for item in POOL])[1].mean().item()
+        for each in ({}, {"cfg": 7}, {"cfg": 30})
+    )
+    assert silent == pytest.approx(told, rel=0.1) and other > 1.2 * told
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_scores_of_one_and_of_a_few_together_agree(many: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if many:
+        monkeypatch.setattr(module, "EXACT", 10)
+    taste = Taste.fit(POOL, duels(POOL, lambda item: "neon" in item.prompt, 60))
+    some = [*UNSEEN[:8], replace(UNSEEN[8], settings={}), replace(UNSEEN[9], vectors={"l": [1.0, 0.0]})]
+    mean, covariance = taste.joint(some)
+    one, std = taste.score(some)
+    assert mean.tolist() == pytest.approx(one.tolist(), abs=1e-4)
+    assert covariance.diagonal().sqrt().tolist() == pytest.approx(std.tolist(), rel=1e-3)
 
 
 def test_missing_features_are_no_error() -> None:
