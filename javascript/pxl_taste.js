@@ -933,11 +933,12 @@
 
         function tell(text, { mean, std, parts }) {
             const most = widest(parts);
-            score.textContent = `For ${me.category}: ${signed(mean)} ± ${std.toFixed(2)}`;
+            score.textContent = `For ${me.category}: ${signed(mean)} ± ${std.toFixed(2)} beside what you judged`;
             coloured.replaceChildren(...colour(text, parts, most));
             const clear = ({ mean: pull, std: doubt }) => Math.abs(pull) / doubt;
             const known = parts.filter((part) => clear(part) > 0.15).sort((a, b) => clear(b) - clear(a));
-            score.textContent += known.length < parts.length ? `, knowing nothing of ${parts.length - known.length} of ${parts.length} parts` : "";
+            const words = parts.filter((part) => part.start >= 0), unknown = words.filter((part) => !known.includes(part)).length;
+            score.textContent += unknown ? `, knowing little of ${unknown} of its ${plural(words.length, "word")} and phrases` : "";
             list.replaceChildren(...known.slice(0, 14).map((part) => el("div.pxl-pull-row", {}, drawPull(part, most), ...instead(text, part))));
         }
 
