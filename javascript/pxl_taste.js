@@ -636,6 +636,8 @@
             event.stopPropagation();
         }
 
+        const enter = () => grid.querySelector("[tabindex='0']")?.focus();
+
         function restart() {
             turn += 1;
             [before, more, fetching] = [null, true, null];
@@ -654,6 +656,7 @@
         return {
             node,
             keys: { u: unrate, "/": () => filters.text.focus() },
+            idle: { ArrowLeft: enter, ArrowRight: enter, ArrowUp: enter, ArrowDown: enter },
             recategorized: () => { for (const card of cards) card.show(); },
             opened() {
                 quietly(filters.learn);
@@ -1193,7 +1196,11 @@
 
     function drawTabs() {
         const tabs = Object.entries(PARTS).map(([name, label]) => {
-            const tab = el("button.pxl-part-tab", { type: "button", role: "tab", onclick: () => open(name) }, label);
+            const tab = el("button.pxl-part-tab", { type: "button", role: "tab" }, label);
+            tab.onclick = (event) => {
+                open(name);
+                if (event.detail) tab.blur();  // by the mouse: the arrows are the part's, not the tabs'
+            };
             tab.dataset.part = name;
             return tab;
         });
@@ -1229,7 +1236,9 @@
         if (!isOurs || event.defaultPrevented || event.altKey || event.target.matches(WRITING)) return;
         view.undo.hear(event);
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.repeat) return;
-        const act = view.parts[shown].keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+        const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+        const { keys, idle = {} } = view.parts[shown];
+        const act = keys[key] ?? (event.target === document.body ? idle[key] : null);
         if (!act) return;
         event.preventDefault();
         event.stopPropagation();

@@ -76,6 +76,15 @@ class Tab:
         assert len(found) == count
         return found
 
+    def rates(self, values: list[float]) -> None:
+        """These are the stars that count, once all that was given has arrived."""
+        for _ in range(100):
+            found = [each.value for each in self.opinions.opinions() if isinstance(each, Rating)]
+            if found == values:
+                break
+            self.page.wait_for_timeout(50)
+        assert found == values
+
     def asked(self) -> list[str]:
         """What the two sides show."""
         expect(self.sides).to_have_count(2)
@@ -232,9 +241,21 @@ def test_stars_are_given_by_key_and_click_and_taken_back(tab: Tab) -> None:
     expect(tab.cards.nth(1).get_by_role("radio", name="2 stars")).to_be_checked()
     tab.page.keyboard.press("0")
     expect(card.get_by_role("radiogroup")).to_have_attribute("aria-label", "overall: no stars yet")
-    assert [each.value for each in tab.opinions.opinions() if isinstance(each, Rating)] == [2.0]
+    tab.rates([2.0])
     tab.page.reload()
     expect(tab.cards.nth(1).get_by_role("radio", name="2 stars")).to_be_checked()
+
+
+def test_after_a_click_on_its_name_the_arrows_are_the_part_s_own(tab: Tab) -> None:
+    tab.part("Pictures")
+    expect(tab.cards.first).to_be_visible()
+    for focused in (0, 1):
+        tab.page.keyboard.press("ArrowRight")
+        expect(tab.cards.nth(focused)).to_be_focused()
+    names = tab.root.get_by_role("tab")
+    names.nth(1).focus()  # as by the Tab key, and now they go from part to part
+    tab.page.keyboard.press("ArrowRight")
+    expect(names.nth(2)).to_be_focused()
 
 
 def test_stars_that_the_server_will_not_have_go_again(tab: Tab, console: Console) -> None:
