@@ -28,9 +28,9 @@ from lib_pxl.noken.pool import Pool
 from lib_pxl.store.database import Database
 from lib_pxl.store.migrations import MIGRATIONS
 from lib_pxl.store.presets import Presets
+from tests.child import environment
 from tests.noken.people import noken
 
-ROOT = Path(__file__).resolve().parents[2]
 A, B = noken(3, 1, name="fox"), noken(2, 2, name="owl")
 
 
@@ -311,8 +311,7 @@ for seed in range(10_000):
 @pytest.mark.parametrize("count", [1, 3, 10])
 def test_a_killed_process_loses_nothing_that_it_acknowledged(count: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as writer:
         assert writer.stdout
         said = [writer.stdout.readline().strip() for _ in range(count)]
         writer.send_signal(signal.SIGKILL)

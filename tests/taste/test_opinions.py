@@ -22,9 +22,9 @@ from lib_pxl.store.migrations import MIGRATIONS
 from lib_pxl.taste import Duel, Item, Rating
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
+from tests.child import environment
 from tests.taste.people import items
 
-ROOT = Path(__file__).resolve().parents[2]
 POOL = items(10)
 FULL = Record(
     Item("full", "a fox", "blurry", {"model": "x", "steps": 20, "hires": True}, {"text:l": [0.5, -1.0]}, "fox"),
@@ -197,9 +197,8 @@ for place in range(10_000):
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_a_killed_process_loses_nothing_that_it_acknowledged(count: int, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     command = [sys.executable, "-c", JUDGE, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as judge:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as judge:
         assert judge.stdout
         said = [judge.stdout.readline() for _ in range(count)]
         judge.send_signal(signal.SIGKILL)
