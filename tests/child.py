@@ -9,6 +9,6 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def environment() -> dict[str, str]:
-    """This process's own, in which the code of both pxl and its tests is found, and whatever was found before."""
-    path = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    """This process's own, in which pxl and its tests are found, and whatever was found before."""
+    # Not the folder of the tests itself: Python 3.10 would take the site.py in it for its own.
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
