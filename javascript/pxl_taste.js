@@ -1059,7 +1059,7 @@
             person.value = me.profile;
         }
 
-        function drawCategory({ name, opinions, retired }) {
+        function drawCategory({ name, opinions, retired, merged }) {
             const title = el("span.pxl-category-name", { title: name }, name);
             const row = el("div.pxl-category-row", {}, title, el("span.pxl-count", {}, plural(opinions, "opinion")));
             row.classList.toggle("pxl-is-retired", retired);
@@ -1088,12 +1088,16 @@
             into.onchange = () => {
                 const to = into.value;
                 into.value = "";
-                if (to && window.confirm(`All opinions of “${name}” become opinions of “${to}”. This cannot be undone.`)) change("merge", { name, into: to });
+                if (!to) return;
+                change("merge", { name, into: to }).then(() => view.undo.offer(`${name} is part of ${to}.`, () => change("part", { name })));
             };
+            const parts = merged.map((each) => button(`Part ${each}`, () => {
+                change("part", { name: each }).then(() => view.undo.offer(`${each} is parted from ${name}.`, () => change("merge", { name: each, into: name })));
+            }));
             const retire = retired ? button("Bring back", () => change("add", { name })) : button("Retire", () => {
                 change("retire", { name }).then(() => view.undo.offer(`${name} is retired.`, () => change("add", { name })));
             });
-            row.append(el("span.pxl-line", {}, rename, into, retire));
+            row.append(el("span.pxl-line", {}, ...parts, rename, into, retire));
             return row;
         }
 

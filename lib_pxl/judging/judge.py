@@ -36,6 +36,7 @@ CHANGES: dict[str, tuple[dict[str, Knob], Callable[..., None]]] = {
     "add": (wish.NAME, Opinions.add_category),
     "rename": (wish.RENAME, Opinions.rename_category),
     "merge": (wish.MERGE, Opinions.merge_categories),
+    "part": (wish.NAME, Opinions.part_category),
     "retire": (wish.NAME, Opinions.retire_category),
 }
 
@@ -148,7 +149,7 @@ class Judge:
         return {"undone": None if undone is None else {"kind": type(undone).__name__.lower(), **undone.__dict__}}
 
     def change(self, how: str, data: Mapping[str, Any]) -> Told:
-        """Add, rename, merge or retire a category."""
+        """Add, rename, merge, part or retire a category."""
         knobs, act = CHANGES[how]
         asked = parse_group(wish.PROFILE | knobs, data, "")
         person = self._person(asked)

@@ -217,7 +217,7 @@ def test_a_duel_s_answer_counts_until_it_is_undone(place: Place) -> None:
     assert "None for a tie" in place.post("duel", 400, first=first, second=second, winner="a third")
 
 
-def test_categories_are_added_renamed_merged_and_retired(place: Place) -> None:
+def test_categories_are_added_renamed_merged_parted_and_retired(place: Place) -> None:
     item = place.records[0].item.id
     for name in ("mood", "mod", "depth"):
         place.post("categories/add", name=name)
@@ -225,9 +225,13 @@ def test_categories_are_added_renamed_merged_and_retired(place: Place) -> None:
     place.post("categories/merge", name="mod", into="mood")
     place.post("categories/rename", name="mood", to="feeling")
     seen = place.post("categories/retire", name="depth")["categories"]
-    assert [tuple(each.values()) for each in seen] == [("feeling", 1, False), ("depth", 0, True)]
+    assert [tuple(each.values()) for each in seen] == [("feeling", 1, False, ["mod"]), ("depth", 0, True, [])]
     assert "a name that no other has" in place.post("categories/rename", 400, name="depth", to="feeling")
     assert "one that is here" in place.post("categories/retire", 400, name="nobody")
+    assert "part it from that one" in place.post("categories/add", 400, name="mod")
+    seen = place.post("categories/part", name="mod")["categories"]
+    assert [(each["name"], each["opinions"]) for each in seen] == [("feeling", 0), ("mod", 1), ("depth", 0)]
+    assert "one that is part of another" in place.post("categories/part", 400, name="mod")
 
 
 def test_training_leaves_a_model_with_its_card_and_a_growing_curve(place: Place) -> None:
@@ -359,7 +363,7 @@ def test_who_has_no_key_and_no_credentials_is_not_let_in(place: Place) -> None:
 
 
 WISHES = ("rate", "duel", "undo", "duel/next", "categories/add", "categories/rename", "categories/merge", "rank",
-          "categories/retire", "analyze", "propose")  # fmt: skip
+          "categories/part", "categories/retire", "analyze", "propose")  # fmt: skip
 
 KEYS = ("item", "category", "value", "first", "second", "winner", "n", "avoid", "key", "name", "to", "into", "prompts",
         "settings", "prompt", "template", "seed", "profile", "boldness")  # fmt: skip

@@ -379,7 +379,7 @@ def test_proposals_are_sent_to_txt2img_and_back_again(tab: Tab, console: Console
     console.forgive("400")
 
 
-def test_categories_are_renamed_retired_and_merged(tab: Tab) -> None:
+def test_categories_are_renamed_retired_merged_and_parted(tab: Tab) -> None:
     for record, name in zip(tab.records, ("mood", "mod", "depth"), strict=False):
         tab.opinions.judge(Rating(record.item.id, name, 3))
     data = tab.part("Data")
@@ -391,9 +391,15 @@ def test_categories_are_renamed_retired_and_merged(tab: Tab) -> None:
     data.get_by_label("Name of mood").fill("feeling")
     data.get_by_label("Name of mood").press("Enter")
     expect(row("feeling")).to_be_visible()
-    tab.page.once("dialog", lambda asked: asked.accept())
     row("mod").get_by_label("Merge mod into").select_option("feeling")
     expect(row("feeling")).to_contain_text("2 opinions")
+    row("feeling").get_by_role("button", name="Part mod").click()
+    expect(row("feeling")).to_contain_text("1 opinion")
+    expect(row("mod")).to_contain_text("1 opinion")
+    tab.root.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(row("mod")).to_have_count(0)
+    tab.page.keyboard.press("Control+z")
+    expect(row("mod")).to_contain_text("1 opinion")
     row("depth").get_by_role("button", name="Retire").click()
     expect(row("depth").get_by_role("button", name="Bring back")).to_be_visible()
     expect(tab.root.get_by_role("radio", name="depth")).to_have_count(0)
