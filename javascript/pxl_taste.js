@@ -912,9 +912,11 @@
         const fields = el("div.pxl-settings", {}, ...drawFields(at, owner, PROPOSING, () => {}).nodes);
         const go = primary("Propose", () => suggest());
         const found = el("div.pxl-proposals", { role: "list", "aria-label": "Proposals", "aria-live": "polite" });
+        const made = drawMade();
+        const offer = drawOffer(found);
         const node = el("section.pxl-prompts", { "aria-label": "Prompts" },
             el("div.pxl-half", {}, el("h3", {}, "Take a prompt apart"), area, score, coloured, list),
-            el("div.pxl-half", {}, el("h3", {}, "Propose"), template, el("div.pxl-line.pxl-proposing", {}, fields, go), found));
+            el("div.pxl-half", {}, el("h3", {}, "Propose"), template, el("div.pxl-line.pxl-proposing", {}, fields, go), offer.node, made.node, found));
         let timer = 0;
         let turn = 0;
 
@@ -987,13 +989,14 @@
                 const values = Object.fromEntries(PROPOSING.map(({ name, default: usual }) => [name, owner[name] ?? usual]));
                 const { proposals, template: used } = await post("propose", { template: template.value.trim(), category: me.category, ...values });
                 if (!template.value.trim()) template.value = used;
-                found.replaceChildren(...proposals.map(drawProposal));
+                found.replaceChildren(...proposals.map((each) => drawProposal(each, offer.tickOf(each))));
+                offer.show(proposals, used);
             } finally {
                 go.disabled = false;
             }
         });
 
-        function drawProposal({ prompt, mean, std, why }) {
+        function drawProposal({ prompt, mean, std, why }, tick) {
             const reasons = why.map((pull) => {
                 const made = el("span.pxl-reason", { title: `${signed(pull.mean)} ± ${pull.std.toFixed(2)}${pull.sure ? ", sure" : ", not sure"}` },
                     `${pull.mean < 0 ? "−" : "+"} ${pull.label}`);
@@ -1001,7 +1004,7 @@
                 return made;
             });
             return el("div.pxl-proposal", { role: "listitem" }, el("p", {}, prompt),
-                el("div.pxl-line", {}, el("span.pxl-proposal-score", {}, `${signed(mean)} ± ${std.toFixed(2)}`), ...(reasons.length ? reasons : [el("small", {}, "a guess: little is known of its words yet")])),
+                el("div.pxl-line", {}, tick, el("span.pxl-proposal-score", {}, `${signed(mean)} ± ${std.toFixed(2)}`), ...(reasons.length ? reasons : [el("small", {}, "a guess: little is known of its words yet")])),
                 el("div.pxl-line", {}, button("Send to txt2img", () => send(prompt)), button("Copy", () => run(async () => { await kit.copyText(prompt); say("Copied."); })),
                     button("Take apart", () => take(prompt))));
         }
@@ -1015,8 +1018,87 @@
 
         area.oninput = soon;
         for (const each of [area, template]) each.onkeydown = (event) => event.stopPropagation();  // the hosts have keys of their own
-        const again = () => { if (area.value.trim() && node.offsetParent) look(); };
-        return { node, keys: {}, take, opened: again, recategorized: again, anew: again };
+        const again = () => { made.again(); if (area.value.trim() && node.offsetParent) look(); };
+        return { node, keys: {}, take, opened: again, recategorized: again, anew: again, made };
+    }
+
+    /** Which proposals are to be made: those that are ticked, or the best. */
+    function drawOffer(list) {
+        const n = el("input.pxl-text.pxl-best-n", { type: "number", min: 1, max: 20, step: 1, value: recall("best_n", 3), "aria-label": "How many of the best" });
+        const best = el("label.pxl-switch-label", {}, el("span", {}, "the best"), n);
+        const make = primary("", () => generate());
+        const node = el("div.pxl-line.pxl-offer", { hidden: true }, make, best,
+            el("small", {}, "Made in the background with the settings of your newest picture, and recorded whatever the Record switch says."));
+        let ticks = new Map();  // a proposal -> its box
+        let template = "";
+
+        function chosen() {
+            const ticked = [...ticks].filter(([, box]) => box.checked).map(([each]) => each);
+            return ticked.length ? ticked : [...ticks.keys()].sort((a, b) => b.mean - a.mean).slice(0, Number(n.value));
+        }
+
+        function tell() {
+            const isTicked = [...ticks.values()].some((box) => box.checked);
+            best.hidden = isTicked;
+            make.textContent = isTicked ? `Generate and record the ${chosen().length} ticked` : "Generate and record";
+            node.hidden = !ticks.size;
+        }
+
+        const generate = () => run(async () => {
+            await post("generate", { prompts: chosen().map(({ prompt }) => prompt), template });
+            for (const box of ticks.values()) box.checked = false;
+            tell();
+            view.work.watch(true);
+        });
+        n.onchange = () => { n.value = Math.min(20, Math.max(1, Math.round(Number(n.value) || 3))); remember("best_n", Number(n.value)); };
+        n.onkeydown = (event) => event.stopPropagation();
+        list.addEventListener("change", tell);
+        return {
+            node,
+            tickOf(each) {
+                const box = el("input.pxl-proposal-tick", { type: "checkbox", "aria-label": `Generate “${each.prompt.slice(0, 80)}”` });
+                each.box = box;
+                return box;
+            },
+            show(proposals, used) {
+                ticks = new Map(proposals.map((each) => [each, each.box]));
+                template = used;
+                tell();
+            },
+        };
+    }
+
+    /** The pictures that were made of proposals, ready to be judged. */
+    function drawMade() {
+        const node = el("div.pxl-shots.pxl-made", { role: "list", "aria-label": "Made of proposals" });
+        const shown = new Map();  // id -> the picture
+        let whose = me.profile;
+
+        function draw(of) {
+            const category = me.category;
+            const face = drawFace(of);
+            const stars = drawStars(category, of.stars[category], giveStars(of));
+            watchers.add({ id: of.id, owner: node, stars: (name, value) => { if (name === category) stars.show(value); } });
+            face.onclick = () => view.whole.open(of, [...shown.values()]);
+            return el("div.pxl-shot-card", { role: "listitem", "aria-label": of.prompt }, face, stars.node,
+                el("span.pxl-shot-told", { title: of.prompt }, of.prompt));
+        }
+
+        function again() {
+            if (whose !== me.profile) shown.clear();
+            whose = me.profile;
+            for (const each of [...watchers]) if (each.owner === node) watchers.delete(each);
+            node.replaceChildren(...[...shown.values()].reverse().map(draw));
+        }
+        return {
+            node, again,
+            add(pictures) {
+                for (const of of pictures.filter(({ id }) => !shown.has(id))) {
+                    shown.set(of.id, of);
+                    node.prepend(draw(of));
+                }
+            },
+        };
     }
 
     // ---- Data: categories, people, opinions as files ---------------------------------------------------------------
@@ -1144,7 +1226,7 @@
 
     // ---- Work: what takes long runs on the server, and the page asks how far it is ---------------------------------
 
-    const DOING = { train: "Learning", import: "Bringing in" };
+    const DOING = { train: "Learning", import: "Bringing in", generate: "Generating" };
 
     function drawWork() {
         const text = el("span");
@@ -1163,6 +1245,7 @@
                     node.hidden = !work.running;
                     text.textContent = `${DOING[work.kind] ?? "Working"}… ${percent(work.share)}`;
                     bar.value = work.share;
+                    view.prompts.made.add(work.made);
                     if (!work.running) {
                         if (work.error) throw new Error(work.error);
                         if (isNew || work.id) await ended(work);
@@ -1182,7 +1265,7 @@
             say(work.said);
             if (work.kind === "train") me.fresh = 0;
             await learnMe();
-            for (const name of ["learning", "prompts", ...(work.kind === "import" ? ["pictures"] : [])]) view.parts[name].anew();
+            for (const name of ["learning", "prompts", ...(work.kind === "train" ? [] : ["pictures"])]) view.parts[name].anew();
         }
         return { node, watch, isBusy: () => watching };
     }
