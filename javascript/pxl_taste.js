@@ -915,9 +915,11 @@
         const fields = el("div.pxl-settings", {}, ...drawFields(at, owner, PROPOSING, () => {}).nodes);
         const go = primary("Propose", () => suggest());
         const found = el("div.pxl-proposals", { role: "list", "aria-label": "Proposals", "aria-live": "polite" });
+        const made = drawMade();
+        const offer = drawOffer(found);
         const node = el("section.pxl-prompts", { "aria-label": "Prompts" },
             el("div.pxl-half", {}, el("h3", {}, "Take a prompt apart"), area, score, coloured, list),
-            el("div.pxl-half", {}, el("h3", {}, "Propose"), template, el("div.pxl-line.pxl-proposing", {}, fields, go), found));
+            el("div.pxl-half", {}, el("h3", {}, "Propose"), template, el("div.pxl-line.pxl-proposing", {}, fields, go), offer.node, made.node, found));
         let timer = 0;
         let turn = 0;
 
@@ -991,13 +993,14 @@
                 const values = Object.fromEntries(PROPOSING.map(({ name, default: usual }) => [name, owner[name] ?? usual]));
                 const { proposals, template: used } = await post("propose", { template: template.value.trim(), category: me.category, ...values });
                 if (!template.value.trim()) template.value = used;
-                found.replaceChildren(...proposals.map(drawProposal));
+                found.replaceChildren(...proposals.map((each) => drawProposal(each, offer.tickOf(each))));
+                offer.show(proposals, used);
             } finally {
                 go.disabled = false;
             }
         });
 
-        function drawProposal({ prompt, mean, std, why }) {
+        function drawProposal({ prompt, mean, std, why }, tick) {
             const reasons = why.map((pull) => {
                 const made = el("span.pxl-reason", { title: `${signed(pull.mean)} ± ${pull.std.toFixed(2)}${pull.sure ? ", sure" : ", not sure"}` },
                     `${pull.mean < 0 ? "−" : "+"} ${pull.label}`);
@@ -1005,7 +1008,7 @@
                 return made;
             });
             return el("div.pxl-proposal", { role: "listitem" }, el("p", {}, prompt),
-                el("div.pxl-line", {}, el("span.pxl-proposal-score", {}, `${signed(mean)} ± ${std.toFixed(2)}`), ...(reasons.length ? reasons : [el("small", {}, "a guess: little is known of its words yet")])),
+                el("div.pxl-line", {}, tick, el("span.pxl-proposal-score", {}, `${signed(mean)} ± ${std.toFixed(2)}`), ...(reasons.length ? reasons : [el("small", {}, "a guess: little is known of its words yet")])),
                 el("div.pxl-line", {}, button("Send to txt2img", () => send(prompt)), button("Copy", () => run(async () => { await kit.copyText(prompt); say("Copied."); })),
                     button("Take apart", () => take(prompt))));
         }
@@ -1019,8 +1022,87 @@
 
         area.oninput = soon;
         for (const each of [area, template]) each.onkeydown = (event) => event.stopPropagation();  // the hosts have keys of their own
-        const again = () => { if (area.value.trim() && node.offsetParent) look(); };
-        return { node, keys: {}, take, opened: again, recategorized: again, anew: again };
+        const again = () => { made.again(); if (area.value.trim() && node.offsetParent) look(); };
+        return { node, keys: {}, take, opened: again, recategorized: again, anew: again, made };
+    }
+
+    /** Which proposals are to be made: those that are ticked, or the best. */
+    function drawOffer(list) {
+        const n = el("input.pxl-text.pxl-best-n", { type: "number", min: 1, max: 20, step: 1, value: recall("best_n", 3), "aria-label": "How many of the best" });
+        const best = el("label.pxl-switch-label", {}, el("span", {}, "the best"), n);
+        const make = primary("", () => generate());
+        const node = el("div.pxl-line.pxl-offer", { hidden: true }, make, best,
+            el("small", {}, "Made in the background with the settings of your newest picture, and recorded whatever the Record switch says."));
+        let ticks = new Map();  // a proposal -> its box
+        let template = "";
+
+        function chosen() {
+            const ticked = [...ticks].filter(([, box]) => box.checked).map(([each]) => each);
+            return ticked.length ? ticked : [...ticks.keys()].sort((a, b) => b.mean - a.mean).slice(0, Number(n.value));
+        }
+
+        function tell() {
+            const isTicked = [...ticks.values()].some((box) => box.checked);
+            best.hidden = isTicked;
+            make.textContent = isTicked ? `Generate and record the ${chosen().length} ticked` : "Generate and record";
+            node.hidden = !ticks.size;
+        }
+
+        const generate = () => run(async () => {
+            await post("generate", { prompts: chosen().map(({ prompt }) => prompt), template });
+            for (const box of ticks.values()) box.checked = false;
+            tell();
+            view.work.watch(true);
+        });
+        n.onchange = () => { n.value = Math.min(20, Math.max(1, Math.round(Number(n.value) || 3))); remember("best_n", Number(n.value)); };
+        n.onkeydown = (event) => event.stopPropagation();
+        list.addEventListener("change", tell);
+        return {
+            node,
+            tickOf(each) {
+                const box = el("input.pxl-proposal-tick", { type: "checkbox", "aria-label": `Generate “${each.prompt.slice(0, 80)}”` });
+                each.box = box;
+                return box;
+            },
+            show(proposals, used) {
+                ticks = new Map(proposals.map((each) => [each, each.box]));
+                template = used;
+                tell();
+            },
+        };
+    }
+
+    /** The pictures that were made of proposals, ready to be judged. */
+    function drawMade() {
+        const node = el("div.pxl-shots.pxl-made", { role: "list", "aria-label": "Made of proposals" });
+        const shown = new Map();  // id -> the picture
+        let whose = me.profile;
+
+        function draw(of) {
+            const category = me.category;
+            const face = drawFace(of);
+            const stars = drawStars(category, of.stars[category], giveStars(of));
+            watchers.add({ id: of.id, owner: node, stars: (name, value) => { if (name === category) stars.show(value); } });
+            face.onclick = () => view.whole.open(of, [...shown.values()]);
+            return el("div.pxl-shot-card", { role: "listitem", "aria-label": of.prompt }, face, stars.node,
+                el("span.pxl-shot-told", { title: of.prompt }, of.prompt));
+        }
+
+        function again() {
+            if (whose !== me.profile) shown.clear();
+            whose = me.profile;
+            for (const each of [...watchers]) if (each.owner === node) watchers.delete(each);
+            node.replaceChildren(...[...shown.values()].reverse().map(draw));
+        }
+        return {
+            node, again,
+            add(pictures) {
+                for (const of of pictures.filter(({ id }) => !shown.has(id))) {
+                    shown.set(of.id, of);
+                    node.prepend(draw(of));
+                }
+            },
+        };
     }
 
     // ---- Data: categories, people, opinions as files ---------------------------------------------------------------
@@ -1063,7 +1145,7 @@
             person.value = me.profile;
         }
 
-        function drawCategory({ name, opinions, retired }) {
+        function drawCategory({ name, opinions, retired, merged }) {
             const title = el("span.pxl-category-name", { title: name }, name);
             const row = el("div.pxl-category-row", {}, title, el("span.pxl-count", {}, plural(opinions, "opinion")));
             row.classList.toggle("pxl-is-retired", retired);
@@ -1092,12 +1174,16 @@
             into.onchange = () => {
                 const to = into.value;
                 into.value = "";
-                if (to && window.confirm(`All opinions of “${name}” become opinions of “${to}”. This cannot be undone.`)) change("merge", { name, into: to });
+                if (!to) return;
+                change("merge", { name, into: to }).then(() => view.undo.offer(`${name} is part of ${to}.`, () => change("part", { name })));
             };
+            const parts = merged.map((each) => button(`Part ${each}`, () => {
+                change("part", { name: each }).then(() => view.undo.offer(`${each} is parted from ${name}.`, () => change("merge", { name: each, into: name })));
+            }));
             const retire = retired ? button("Bring back", () => change("add", { name })) : button("Retire", () => {
                 change("retire", { name }).then(() => view.undo.offer(`${name} is retired.`, () => change("add", { name })));
             });
-            row.append(el("span.pxl-line", {}, rename, into, retire));
+            row.append(el("span.pxl-line", {}, ...parts, rename, into, retire));
             return row;
         }
 
@@ -1144,7 +1230,7 @@
 
     // ---- Work: what takes long runs on the server, and the page asks how far it is ---------------------------------
 
-    const DOING = { train: "Learning", import: "Bringing in" };
+    const DOING = { train: "Learning", import: "Bringing in", generate: "Generating" };
 
     function drawWork() {
         const text = el("span");
@@ -1163,6 +1249,7 @@
                     node.hidden = !work.running;
                     text.textContent = `${DOING[work.kind] ?? "Working"}… ${percent(work.share)}`;
                     bar.value = work.share;
+                    view.prompts.made.add(work.made);
                     if (!work.running) {
                         if (work.error) throw new Error(work.error);
                         if (isNew || work.id) await ended(work);
@@ -1182,7 +1269,7 @@
             say(work.said);
             if (work.kind === "train") me.fresh = 0;
             await learnMe();
-            for (const name of ["learning", "prompts", ...(work.kind === "import" ? ["pictures"] : [])]) view.parts[name].anew();
+            for (const name of ["learning", "prompts", ...(work.kind === "train" ? [] : ["pictures"])]) view.parts[name].anew();
         }
         return { node, watch, isBusy: () => watching };
     }

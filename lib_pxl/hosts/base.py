@@ -19,6 +19,8 @@ from torch import Tensor
 
 from lib_pxl.control import Canvas, Region
 from lib_pxl.hosts.annotation import Annotator
+from lib_pxl.hosts.order import Order
+from lib_pxl.hosts.recorder import Finished
 from lib_pxl.noken.genome import Noken
 
 LARGEST = 1024  # pixels a side of a picture that will be shown at 256
@@ -111,6 +113,12 @@ class Host(Protocol):
         """A square picture by the host's own pipeline, once its queue lets it; `words` are embedded for it alone.
 
         It leaves no file and no trace in the page, and `size` 0 is the model's usual, but at most `LARGEST`.
+        """
+
+    def make(self, order: Order) -> Finished:
+        """A picture by the host's own pipeline, once its queue lets it, saved where the host saves those of its page.
+
+        Its nokens are said, and no trace is left in the page; whoever ordered it says what becomes of it.
         """
 
     def install(self, noken: Noken) -> Path:

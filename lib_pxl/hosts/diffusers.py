@@ -28,6 +28,7 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import Feed
 from lib_pxl.hosts.job import Control
+from lib_pxl.hosts.order import Order
 from lib_pxl.hosts.recorder import Finished, Heard, encoder_name
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.run import Run
@@ -36,6 +37,7 @@ from lib_pxl.hosts.watch import OnStep, Watch, encoded
 from lib_pxl.hosts.word import Words
 from lib_pxl.noken.genome import Noken
 from lib_pxl.store.folders import data_folder
+from lib_pxl.store.infotext import Infotext
 from lib_pxl.taste.template import wildcard_folders
 
 Size = tuple[int, int]
@@ -75,13 +77,14 @@ class DiffusersHost:
         annotators: Mapping[str, Annotator] | None = None,
         captions: Callable[[Image.Image], str] | None = None,
         closed: str = "",
+        saves: Callable[[Image.Image, str, int], Path] | None = None,
     ) -> None:
         self.pipe, self.readable, self.credentials, self.closed = pipe, readable, credentials, closed
         self.data = data_folder(data)
         self.model = model or Path(str(pipe.config.get("_name_or_path") or "diffusers")).name
         self.desk = Desk(self.data)
         self.guests: list[Guest] = []
-        self._annotators, self._captions = annotators or {}, captions
+        self._annotators, self._captions, self._saves = annotators or {}, captions, saves
         self._words = Words()
         self._busy = threading.Lock()
 
@@ -170,6 +173,16 @@ class DiffusersHost:
             finally:
                 self.forget()
         return sitting.pictures[0]
+
+    def make(self, order: Order) -> Finished:
+        """A request like one of the studio's page; where nobody said how it is saved, it lies nowhere."""
+        told = Request.told(Infotext("", "", {name: str(value) for name, value in order.settings.items()}))
+        width, height = order.size(self.side, self.factor)
+        told |= {"seed": order.seed, "width": width, "height": height, "hires": 1.0, "denoise": 1.0}
+        made = self.generate(Request(order.prompt, order.negative, **told), {"record": True}, tab="taste")
+        picture, text = made.pictures[0], made.infotexts[0]
+        path = self._saves(picture, text, order.seed) if self._saves else None
+        return Finished(text, None if path else picture, path, made.heard[0] if made.heard else {})
 
     def install(self, noken: Noken) -> Path:
         """In the data folder, from where any other program can take it."""

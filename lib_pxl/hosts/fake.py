@@ -26,8 +26,11 @@ from lib_pxl.hosts.base import Change, Conds, Guest, Pass, Vae, Wordbook
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.feed import assemble
+from lib_pxl.hosts.order import Order
+from lib_pxl.hosts.recorder import Finished
 from lib_pxl.hosts.run import Run
 from lib_pxl.noken.genome import Noken
+from lib_pxl.store.infotext import Infotext
 from lib_pxl.taste.template import wildcard_folders
 
 FACTOR, WIDTH = 8, 8
@@ -112,6 +115,14 @@ class FakeHost:
         total = sum(float(rows.sum()) for vectors in words.values() for rows in vectors.values())
         shade = int(abs(total) * 1000 + seed) % 256
         return Image.new("RGB", (size or 64, size or 64), (shade, 255 - shade, 128))
+
+    def make(self, order: Order) -> Finished:
+        """A plain picture that lies nowhere, and the mean of its words."""
+        width, height = order.size(64, FACTOR)
+        picture = self.draw(order.prompt, {}, order.seed, order.steps, width, order.cfg).resize((width, height))
+        told = {"Steps": f"{order.steps}", "CFG scale": f"{order.cfg:g}", "Seed": f"{order.seed}"}
+        text = Infotext(order.prompt, order.negative, told | {"Size": f"{width}x{height}"}).format()
+        return Finished(text, picture, heard={"fake": self.spell(order.prompt)[0].mean(0)})
 
     def install(self, noken: Noken) -> Path:
         """Save it in the data folder."""

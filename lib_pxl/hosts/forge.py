@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from modules import sd_hijack, sd_models, shared
-from PIL import Image
 from torch import Tensor
 
 from lib_pxl.errors import HostError, Words
 from lib_pxl.hosts.base import Vae, Wordbook
-from lib_pxl.hosts.webui import WebuiHost, as_tensor, embedding, serial
+from lib_pxl.hosts.webui import T, WebuiHost, as_tensor, embedding, serial
 
 TOLD = "pxl"  # what the infotext's list of embeddings says of ours: the prompt has their readable names
 ENGINES = {"text_processing_engine": "l", "text_processing_engine_l": "l", "text_processing_engine_g": "g"}
@@ -54,11 +53,11 @@ class ForgeHost(WebuiHost):
             raise HostError("model", got=Words("none"), wanted="one that is loaded: generate a picture first")
         return tables
 
-    def _as_job(self, job: Callable[[], Image.Image]) -> Image.Image:
+    def _as_job(self, job: Callable[[], T]) -> T:
         """In the main thread, as the page's own jobs: there, models move faster. It would swallow an error."""
         from modules_forge import main_thread
 
-        made: list[Image.Image] = []
+        made: list[T] = []
         problems: list[Exception] = []
 
         def work() -> None:

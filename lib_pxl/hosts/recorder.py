@@ -87,7 +87,7 @@ class Recorder:
             finished = self._waiting.get()
             try:
                 opinions = opinions or Opinions(Database(self.data / "pxl.sqlite"), self.profile)
-                self._keep(opinions, finished)
+                record(opinions, Thumbnails(self.data / THUMBNAILS), finished)
             except PxlError as problem:
                 self._tell(str(problem))
             except Exception as problem:  # whatever it is, the next picture is another one
@@ -101,25 +101,25 @@ class Recorder:
         with self._lock:
             self._problem = f"a picture was not recorded: {sentence}"
 
-    def _keep(self, opinions: Opinions, finished: Finished) -> None:
-        record = self._seen(finished)
-        vectors = {name: made for name, each in finished.heard.items() if (made := _numbers(each))}
-        record = replace(
-            record, item=replace(record.item, vectors=vectors), template=record.template or finished.template
-        )
-        keep(opinions, record)
 
-    def _seen(self, finished: Finished) -> Record:
-        thumbnails = Thumbnails(self.data / THUMBNAILS)
-        text = finished.text.encode("utf-8", "replace").decode()
-        found = None
-        if finished.path is not None:
-            found = see(finished.path, thumbnails, text=text)
-        elif finished.picture is not None:
-            found = remember(finished.picture, text, finished.time, thumbnails)
-        if found is None:
-            raise HostError("picture", got=Words("no infotext"), wanted="one that says how it was made")
-        return found
+def record(opinions: Opinions, thumbnails: Thumbnails, finished: Finished) -> Record:
+    """Make an item of a picture, now; its record."""
+    found = _seen(finished, thumbnails)
+    vectors = {name: made for name, each in finished.heard.items() if (made := _numbers(each))}
+    found = replace(found, item=replace(found.item, vectors=vectors), template=found.template or finished.template)
+    keep(opinions, found)
+    return found
+
+
+def _seen(finished: Finished, thumbnails: Thumbnails) -> Record:
+    text, found = finished.text.encode("utf-8", "replace").decode(), None
+    if finished.path is not None:
+        found = see(finished.path, thumbnails, text=text)
+    elif finished.picture is not None:
+        found = remember(finished.picture, text, finished.time, thumbnails)
+    if found is None:
+        raise HostError("picture", got=Words("no infotext"), wanted="one that says how it was made")
+    return found
 
 
 @cache

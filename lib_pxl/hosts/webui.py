@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -44,11 +44,13 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.encoded import Encoded
 from lib_pxl.hosts.hook import Hooks, sigma_of
-from lib_pxl.hosts.recorder import Heard, encoder_name, pooled
+from lib_pxl.hosts.order import Order
+from lib_pxl.hosts.recorder import Finished, Heard, encoder_name, pooled
 from lib_pxl.hosts.run import KEY
 from lib_pxl.noken.genome import Noken
 from lib_pxl.taste.template import wildcard_folders
 
+T = TypeVar("T")
 FOLDERS = "pxl_map_folders"
 UNSHARED = "pxl_no_share"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
@@ -165,8 +167,36 @@ class WebuiHost:
         with call_queue.queue_lock:
             return self._as_job(lambda: self._drawn(prompt, words, seed, steps, size, cfg))
 
-    def _as_job(self, job: Callable[[], Image.Image]) -> Image.Image:
+    def make(self, order: Order) -> Finished:
+        """A job with our script alone, which says nokens: what others would do is set in fields of the page."""
+        with call_queue.queue_lock:
+            return self._as_job(lambda: self._made(order))
+
+    def _as_job(self, job: Callable[[], T]) -> T:
         return job()
+
+    def _made(self, order: Order) -> Finished:
+        self._settle()
+        width, height = order.size(self._usual, processing.opt_f)
+        p = processing.StableDiffusionProcessingTxt2Img(
+            sd_model=shared.sd_model, prompt=order.prompt, negative_prompt=order.negative, seed=order.seed,
+            steps=order.steps, cfg_scale=order.cfg, sampler_name=order.sampler, width=width, height=height,
+            outpath_samples=shared.opts.outdir_samples or shared.opts.outdir_txt2img_samples, do_not_save_grid=True,
+        )  # fmt: skip
+        p.scheduler, p.is_api = order.schedule, True  # the page's last job stays what it was
+        p.scripts, p.script_args = _alone()
+        with _under_way(p, "pxl proposal"):
+            done = processing.process_images(p)
+            _judge_whole(done, "proposal")
+            picture, text = done.images[done.index_of_first_image], done.infotexts[done.index_of_first_image]
+            heard = self.heard(p)[0]
+        file = getattr(picture, "already_saved_as", None)
+        path = Path(file).absolute() if file else None
+        return Finished(text, None if path else picture, path, heard)
+
+    @property
+    def _usual(self) -> int:
+        return LARGEST if getattr(shared.sd_model, "is_sdxl", False) else 512
 
     def _drawn(
         self, prompt: str, words: Mapping[str, Mapping[str, Tensor]], seed: int, steps: int, size: int, cfg: float
@@ -177,26 +207,21 @@ class WebuiHost:
             widths = {letter: int(rows.shape[1]) for letter, rows in vectors.items()}
             if widths != known:  # another checkpoint has come since it was asked for
                 raise HostError("noken of the widths", got=Words(str(widths)), wanted=f"{known}, the loaded model's")
-        usual = LARGEST if getattr(shared.sd_model, "is_sdxl", False) else 512
         p = processing.StableDiffusionProcessingTxt2Img(
             sd_model=shared.sd_model, prompt=prompt, seed=seed, steps=steps, cfg_scale=cfg, sampler_name="Euler",
-            width=size or usual, height=size or usual, do_not_save_samples=True, do_not_save_grid=True,
+            width=size or self._usual, height=size or self._usual, do_not_save_samples=True, do_not_save_grid=True,
             do_not_reload_embeddings=True,  # which would take our words with it
         )  # fmt: skip
-        with contextlib.closing(p), _as_it_was(Path(paths.data_path) / "params.txt"):
-            shared.state.begin(job="pxl thumbnail")
+        with _under_way(p, "pxl thumbnail"):
             try:
                 for name, vectors in words.items():
                     self.embed(name, vectors)
-                made: list[Image.Image] = processing.process_images(p).images
-                stopped = shared.state.interrupted or shared.state.skipped or not made
+                done = processing.process_images(p)
+                _judge_whole(done, "thumbnail")
             finally:
                 self.forget()
-                shared.state.end()
-                shared.total_tqdm.clear()
-        if stopped:
-            raise HostError("thumbnail", got=Words("an interrupt"), wanted="time to finish it")
-        return made[0]
+        made: Image.Image = done.images[0]
+        return made
 
     def _settle(self) -> None:
         """The checkpoint that the job will take, before words are lent to it: loading one forgets them."""
@@ -514,6 +539,33 @@ def _open_clip() -> Any:
     from modules import sd_hijack_open_clip
 
     return sd_hijack_open_clip.tokenizer
+
+
+def _alone() -> tuple[Any, list[Any]]:
+    """A runner of our script and no other, and what the script is given: nothing, so that it is as usual."""
+    ours = next((each for each in scripts.scripts_txt2img.alwayson_scripts if isinstance(each, BatchScript)), None)
+    if ours is None:  # as before the host has made its page
+        return None, []
+    runner = scripts.ScriptRunner()
+    runner.scripts = runner.alwayson_scripts = [ours]
+    return runner, [None] * (ours.args_to or 1)
+
+
+def _judge_whole(done: Any, what: str) -> None:
+    if shared.state.interrupted or shared.state.skipped or not done.images:
+        raise HostError(what, got=Words("an interrupt"), wanted="time to finish it")
+
+
+@contextlib.contextmanager
+def _under_way(p: Any, name: str) -> Iterator[None]:
+    """A job of ours, of which the page keeps nothing."""
+    with contextlib.closing(p), _as_it_was(Path(paths.data_path) / "params.txt"):
+        shared.state.begin(job=name)
+        try:
+            yield
+        finally:
+            shared.state.end()
+            shared.total_tqdm.clear()
 
 
 @contextlib.contextmanager

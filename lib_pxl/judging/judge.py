@@ -5,15 +5,18 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lib_pxl.errors import StoreError, TasteError, Words
 from lib_pxl.hosts.base import Host
 from lib_pxl.hosts.desk import Desk
+from lib_pxl.hosts.recorder import Finished, record
 from lib_pxl.judging import wish
 from lib_pxl.judging.duel import Duels
 from lib_pxl.judging.learned import Learned
+from lib_pxl.judging.make import making, orders
 from lib_pxl.judging.picture import Pictures, content_of
 from lib_pxl.judging.think import analyzed, proposed, ranked
 from lib_pxl.judging.work import Progress, worker
@@ -36,6 +39,7 @@ CHANGES: dict[str, tuple[dict[str, Knob], Callable[..., None]]] = {
     "add": (wish.NAME, Opinions.add_category),
     "rename": (wish.RENAME, Opinions.rename_category),
     "merge": (wish.MERGE, Opinions.merge_categories),
+    "part": (wish.NAME, Opinions.part_category),
     "retire": (wish.NAME, Opinions.retire_category),
 }
 
@@ -148,7 +152,7 @@ class Judge:
         return {"undone": None if undone is None else {"kind": type(undone).__name__.lower(), **undone.__dict__}}
 
     def change(self, how: str, data: Mapping[str, Any]) -> Told:
-        """Add, rename, merge or retire a category."""
+        """Add, rename, merge, part or retire a category."""
         knobs, act = CHANGES[how]
         asked = parse_group(wish.PROFILE | knobs, data, "")
         person = self._person(asked)
@@ -191,6 +195,21 @@ class Judge:
         taste, folders = self._taste(person), self.host.wildcards
         found = proposed(taste, template, settings, asked["category"], folders, **how)
         return {"seed": how["seed"], "template": template, "proposals": found}
+
+    def generate(self, data: Mapping[str, Any]) -> Told:
+        """Make pictures of prompts, in the background; each is recorded, whatever the switch says."""
+        asked = parse_group(wish.PROFILE | wish.GENERATE, data, "")
+        person = self._person(asked)
+        newest, made = person.opinions.records(1), list[Told]()
+        negative = asked["negative"] if asked["negative"] is not None else newest[0][1].item.negative if newest else ""
+
+        def keep(finished: Finished) -> None:
+            finished = replace(finished, template=asked["template"] or "")
+            which = record(person.opinions, self.desk.thumbnails, finished).item.id
+            made.extend(self._cards(person, [person.shelf.item(which)]))
+
+        wanted = orders(asked["prompts"], negative, self._settings(person, asked), _drawn(asked["seed"]))
+        return {"work": worker(self.desk.data).begin("generate", making(wanted, self.host.make, keep), made=made)}
 
     def take(self, data: bytes, kind: str, profile: str | None) -> Told:
         """Opinions from a file, in the background."""

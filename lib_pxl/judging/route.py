@@ -87,6 +87,7 @@ def _add_wishes(routes: APIRouter, judge: Judge) -> None:
         )
     wish("record", "Make an item of one picture of the host's", judge.record, writing)
     wish("gather", "Make items of all pictures in a folder, in the background", judge.gather, writing)
+    wish("generate", "Make pictures of prompts, in the background, and record them", judge.generate, writing)
     wish("fit", "Learn from all opinions, in the background", judge.fit, writing)
     thinking = asyncio.Semaphore()  # it keeps a core busy: an opinion does not wait for it, nor do the host's routes
     wish("duel/next", "Which duels to ask next", judge.next, thinking)

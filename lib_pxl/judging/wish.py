@@ -10,7 +10,7 @@ from lib_pxl.errors import ProgramError, Words
 from lib_pxl.knobs import Knob, Text
 from lib_pxl.taste.opinion import OVERALL
 
-MAX_TEXT, MAX_PROMPTS, MAX_AVOIDED = 10_000, 1000, 500
+MAX_TEXT, MAX_PROMPTS, MAX_AVOIDED, MAX_MADE = 10_000, 1000, 500, 64
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,24 @@ class Long(Text):
 
 
 @dataclass(frozen=True)
+class Plain(Long):
+    """A text of a sound length, of which an empty one is one too."""
+
+    def parse(self, value: Any, where: str) -> Any:
+        """As given."""
+        return value if value == "" else super().parse(value, where)
+
+
+@dataclass(frozen=True)
 class Prompts(Knob):
-    """A list of prompts."""
+    """A list of prompts, of at most so many."""
+
+    most: int = MAX_PROMPTS
 
     def parse(self, value: Any, where: str) -> list[str]:
         """Themselves."""
-        if not isinstance(value, list) or not 1 <= len(value) <= MAX_PROMPTS:
-            raise ProgramError(where, got=value, wanted=f"a list of 1 to {MAX_PROMPTS:,} prompts")
+        if not isinstance(value, list) or not 1 <= len(value) <= self.most:
+            raise ProgramError(where, got=value, wanted=f"a list of 1 to {self.most:,} prompts")
         one = Long("prompt", "Prompt", "a text", required=True)
         return [one.parse(each, f"{where}[{place}]") for place, each in enumerate(value)]
 
@@ -106,4 +117,10 @@ PROPOSE = _group(
     replace(_n, default=8),
     Knob("boldness", "Boldness", "how much is dared where little is known", 1.0, low=0, high=10),
     Knob("novelty", "Novelty", "how unlike one another they are to be", 0.3, low=0, high=10),
+)  # fmt: skip
+GENERATE = _group(
+    Prompts("prompts", "Prompts", f"a list of 1 to {MAX_MADE} prompts", required=True, most=MAX_MADE),
+    Plain("negative", "Negative", "what is not to be seen; that of the newest picture without it"),
+    Long("template", "Template", "what they were drawn from"),
+    _settings, _seed,
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ class Work:
     running: bool = True
     said: str = ""
     error: str | None = None
+    made: Sequence[Any] = ()  # what came of it so far, as the page shows it; the work adds to it
     stop: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, share: float) -> None:
@@ -49,7 +50,7 @@ class Worker:
         self._work: Work | None = None
         self._lock = threading.Lock()
 
-    def begin(self, kind: str, act: Act, joined: str = "") -> str:
+    def begin(self, kind: str, act: Act, joined: str = "", made: Sequence[Any] = ()) -> str:
         """Start it, and say by which id it goes; what is joined under the same name is under way only once."""
         with self._lock:
             work = self._work
@@ -57,7 +58,7 @@ class Worker:
                 if joined and (work.kind, work.joined) == (kind, joined) and not work.stop.is_set():
                     return work.id
                 raise HostError("work", got=Words(f"one under way ({work.kind})"), wanted="its end, or a stop")
-            self._work = work = Work(kind, joined)
+            self._work = work = Work(kind, joined, made=made)
         threading.Thread(target=self._do, args=(work, act), name=f"pxl {kind}", daemon=True).start()
         return work.id
 
@@ -72,8 +73,9 @@ class Worker:
         with self._lock:
             work = self._work
             if work is None:
-                return {"id": None, "kind": None, "share": 0.0, "running": False, "said": "", "error": None}
-            return {name: getattr(work, name) for name in ("id", "kind", "share", "running", "said", "error")}
+                work = Work("", id="", running=False)
+            told = {name: getattr(work, name) for name in ("share", "running", "said", "error")}
+            return {"id": work.id or None, "kind": work.kind or None, **told, "made": list(work.made)}
 
     def _do(self, work: Work, act: Act) -> None:
         said, error = "", None

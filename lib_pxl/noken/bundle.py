@@ -12,13 +12,14 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 
 from lib_pxl.errors import NokenError, PxlError, StoreError, Words, shown
 from lib_pxl.noken.genome import Noken
 from lib_pxl.noken.individual import Individual
 from lib_pxl.store.folders import whole_file
 
-KEY = "pxl_pool"
+KEY, NOTHING = "pxl_pool", "nothing"
 MAX_BYTES, MAX_HEADER, MAX_COUNT = 2 << 30, 64 << 20, 100_000
 WANTED = "a pool of nokens that pxl exported"
 
@@ -27,6 +28,7 @@ def pack(path: Path, individuals: Iterable[Individual], nokens: Mapping[str, Nok
     """Write the individuals, and the vectors of those among them that are given."""
     told = [{**each.format(), "thumbnail": None} for each in individuals]
     tensors = {f"{which}.{letter}": rows for which, each in nokens.items() for letter, rows in each.vectors.items()}
+    tensors = tensors or {NOTHING: torch.zeros(1)}  # safetensors 0.4.2, A1111's, cannot read a file without any
     data = safetensors.torch.save(tensors, {"format": "pt", KEY: json.dumps(told)})
     try:
         with whole_file(path) as file:

@@ -182,4 +182,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         );
         """,
     ),
+    (
+        "taste merges",
+        """
+        ALTER TABLE taste_categories ADD COLUMN merged INTEGER REFERENCES taste_categories (number);
+        ALTER TABLE taste_opinions ADD COLUMN was INTEGER REFERENCES taste_categories (number);
+        """,
+    ),
 )

@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import fastapi
@@ -22,7 +23,7 @@ from lib_pxl.hosts.depth import DepthModel
 from lib_pxl.hosts.diffusers import DiffusersHost
 from lib_pxl.rest import router
 from lib_pxl.store.maps import MAX_BYTES
-from lib_pxl.studio import page
+from lib_pxl.studio import output, page
 from lib_pxl.studio.events import Events
 from lib_pxl.studio.work import Work
 
@@ -49,6 +50,7 @@ def serve(
         host = DiffusersHost(
             pipe, folder, model=shown, readable=[folder / "outputs"], credentials=credentials,
             annotators=seers, captions=CaptionModel(caption).see if caption else None, closed=closed,
+            saves=partial(output.save, folder / "outputs"),
         )  # fmt: skip
         work = Work(host)
         address, port = listener.getsockname()[:2]

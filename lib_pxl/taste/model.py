@@ -13,7 +13,7 @@ from lib_pxl.taste.answers import NODES, WEIGHTS, Scale, answers, scales
 from lib_pxl.taste.ask import next_duel
 from lib_pxl.taste.card import NOTHING, Card, card
 from lib_pxl.taste.choice import Choice, choose, tie_share
-from lib_pxl.taste.features import KINDS, evened, features
+from lib_pxl.taste.features import KINDS, Features, evened, features
 from lib_pxl.taste.keep import Contents, read, write
 from lib_pxl.taste.opinion import OVERALL, Duel, Item, Opinion, Rating
 from lib_pxl.taste.solve import Learned, by_rows, by_weights
@@ -99,9 +99,10 @@ class Taste:
 
     def joint(self, items: Sequence[Item], category: str = OVERALL) -> tuple[Tensor, Tensor]:
         """Mean and covariance of a few items' utilities."""
-        seen = self.vocabulary.sparse(items)
+        given = features(items)
+        seen = self.vocabulary.known(given)
         shared = self._shared(seen) @ seen.told.mT
-        kin = self.kin(items) - shared - shared.mT + (seen.told * self._level) @ seen.told.mT
+        kin = self._kin(given) - shared - shared.mT + (seen.told * self._level) @ seen.told.mT
         along, before = self.along(seen), self.choice.strength.variance * kin
         reach = self.reach(along, category)
         known = self.choice.strength.variance * along @ along.mT - reach @ reach.mT
@@ -132,13 +133,15 @@ class Taste:
 
     def kin(self, items: Sequence[Item]) -> Tensor:
         """What each two items have in common, by the shares of their features."""
-        given = features(items)
+        return self._kin(features(items))
+
+    def _kin(self, given: Features) -> Tensor:
         energy = given.energy(self.vocabulary.shares)
         _, of, counts = torch.unique(given.key, return_inverse=True, return_counts=True)
         shared = counts[of] > 1
         _, column = torch.unique(of[shared], return_inverse=True)
         value = given.value[shared] * self.vocabulary.shares[given.kind[shared].long()].sqrt()
-        table = torch.zeros(len(items), int(column.max()) + 1 if len(column) else 1)
+        table = torch.zeros(given.size, int(column.max()) + 1 if len(column) else 1)
         table.index_put_((given.item[shared], column), value, accumulate=True)
         return (table @ table.mT).fill_diagonal_(0.0) + energy.diag()
 

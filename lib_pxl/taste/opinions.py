@@ -6,36 +6,22 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from lib_pxl.errors import StoreError, TasteError
 from lib_pxl.store.database import Database
-from lib_pxl.taste.opinion import MAX_CATEGORY, Duel, Item, Opinion, Rating
+from lib_pxl.taste.categories import NOW, VALID, Categories
+from lib_pxl.taste.opinion import Duel, Item, Opinion, Rating
 from lib_pxl.taste.record import Record, keepable, packed
 
 MAX_PROFILE = 80
-NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-_VALID = """taste_opinions.undone IS NULL AND NOT EXISTS (
-    SELECT 1 FROM taste_opinions AS later
-    WHERE later.first = taste_opinions.first AND later.category = taste_opinions.category
-    AND later.value IS NOT NULL AND taste_opinions.value IS NOT NULL AND later.undone IS NULL
-    AND later.sitting = taste_opinions.sitting AND later.number > taste_opinions.number)"""
 _TOLD = f"""SELECT taste_opinions.*, one.id AS one, other.id AS other, taste_categories.name AS name
     FROM taste_opinions JOIN taste_items AS one ON one.number = first
     LEFT JOIN taste_items AS other ON other.number = second
     JOIN taste_categories ON taste_categories.number = category
-    WHERE taste_opinions.profile = ? AND {_VALID}"""
+    WHERE taste_opinions.profile = ? AND {VALID}"""
 
 
-class Category(NamedTuple):
-    """A category, how many opinions count in it, and whether it is out of use."""
-
-    name: str
-    opinions: int
-    retired: bool
-
-
-class Opinions:
+class Opinions(Categories):
     """What one person has made, and thinks of it."""
 
     def __init__(self, database: Database, profile: str = "me") -> None:
@@ -48,7 +34,7 @@ class Opinions:
                 f"INSERT OR IGNORE INTO taste_profiles (name, created) VALUES (?, {NOW})", (self.profile,)
             )
         (row,) = database.rows("SELECT number FROM taste_profiles WHERE name = ?", (self.profile,))
-        self._number: int = row["number"]
+        self._number = row["number"]
 
     @property
     def number(self) -> int:
@@ -146,8 +132,8 @@ class Opinions:
 
     def judged(self) -> list[Item]:
         """The items that opinions are of, with their vectors."""
-        where = f"""number IN (SELECT first FROM taste_opinions WHERE profile = ?1 AND {_VALID}
-            UNION SELECT second FROM taste_opinions WHERE profile = ?1 AND {_VALID}) ORDER BY number"""
+        where = f"""number IN (SELECT first FROM taste_opinions WHERE profile = ?1 AND {VALID}
+            UNION SELECT second FROM taste_opinions WHERE profile = ?1 AND {VALID}) ORDER BY number"""
         return [record.item for _, record in self._read(where, [self._number])]
 
     def undo(self, key: str = "") -> Opinion | None:
@@ -168,46 +154,6 @@ class Opinions:
                 "AND first = ? AND category = ?",
                 (self._item(item), self._known(category)),
             ).rowcount
-
-    def categories(self) -> list[Category]:
-        """All of them, in the order in which they were made."""
-        rows = self.database.rows(
-            f"""SELECT name, retired, (SELECT count(*) FROM taste_opinions
-                WHERE category = taste_categories.number AND {_VALID}) AS opinions
-                FROM taste_categories WHERE profile = ? ORDER BY number""",
-            (self._number,),
-        )
-        return [Category(row["name"], row["opinions"], row["retired"] is not None) for row in rows]
-
-    def add_category(self, name: str) -> None:
-        """Make a category, or bring a retired one back."""
-        with self.database.transaction() as connection:
-            self._category(connection, name)
-            connection.execute(
-                "UPDATE taste_categories SET retired = NULL WHERE profile = ? AND name = ?", (self._number, name)
-            )
-
-    def rename_category(self, name: str, to: str) -> None:
-        """Call a category otherwise."""
-        with self.database.transaction() as connection:
-            number = self._known(name)
-            if to != name and _checked(to) in {each.name for each in self.categories()}:
-                raise StoreError("category", got=to, wanted="a name that no other has; merge them to have one")
-            connection.execute("UPDATE taste_categories SET name = ? WHERE number = ?", (to, number))
-
-    def merge_categories(self, name: str, into: str) -> None:
-        """Make all opinions of one category opinions of another."""
-        with self.database.transaction() as connection:
-            number, other = self._known(name), self._known(into)
-            if number == other:
-                raise StoreError("category", got=into, wanted="another than the one to merge")
-            connection.execute("UPDATE taste_opinions SET category = ? WHERE category = ?", (other, number))
-            connection.execute("DELETE FROM taste_categories WHERE number = ?", (number,))
-
-    def retire_category(self, name: str) -> None:
-        """Offer a category no more; its opinions stay, and count."""
-        with self.database.transaction() as connection:
-            connection.execute(f"UPDATE taste_categories SET retired = {NOW} WHERE number = ?", (self._known(name),))
 
     def _insert(self, connection: sqlite3.Connection, given: Record | Item) -> bool:
         record = (given if isinstance(given, Record) else Record(given)).checked()
@@ -262,21 +208,6 @@ class Opinions:
         number: int = rows[0]["number"]
         return number
 
-    def _category(self, connection: sqlite3.Connection, name: str) -> int:
-        connection.execute(
-            "INSERT OR IGNORE INTO taste_categories (profile, name) VALUES (?, ?)", (self._number, _checked(name))
-        )
-        return self._known(name)
-
-    def _known(self, name: str) -> int:
-        rows = self.database.rows(
-            "SELECT number FROM taste_categories WHERE profile = ? AND name = ?", (self._number, keepable(name))
-        )
-        if not rows:
-            raise StoreError("category", got=name, wanted="one that is here")
-        number: int = rows[0]["number"]
-        return number
-
     def _read(self, where: str, values: Sequence[object]) -> list[tuple[int, Record]]:
         rows = self.database.rows(f"SELECT * FROM taste_items WHERE {where}", values)
         vectors: dict[int, dict[str, bytes]] = {}
@@ -285,12 +216,6 @@ class Opinions:
         for row in self.database.rows(of, [found]):
             vectors.setdefault(row["item"], {})[row["encoder"]] = row["vector"]
         return [(row["number"], Record.of_row(row, vectors.get(row["number"], {}))) for row in rows]
-
-
-def _checked(name: str) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= MAX_CATEGORY or name != name.strip():
-        raise StoreError("category", got=name, wanted=f"a name of 1 to {MAX_CATEGORY} characters")
-    return keepable(name)
 
 
 def _opinion(row: sqlite3.Row) -> Opinion:

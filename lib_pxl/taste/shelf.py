@@ -96,6 +96,12 @@ class Shelf:
                 return row["number"], self.opinions.get(row["id"])
         return None
 
+    def item(self, which: str) -> Found:
+        """That of an id."""
+        sql = "SELECT number FROM taste_items WHERE profile = ? AND id = ?"
+        record, rows = self.opinions.get(which), self._rows(sql, self.opinions.number, which)
+        return rows[0]["number"], record
+
     def some(self, count: int, draw: random.Random) -> list[Record]:
         """Items of which there are pictures: the newest, and as many from among all."""
         top, found = self._top(), dict[str, Record]()

@@ -146,7 +146,7 @@ def saved(kind: str, text: str | None) -> bytes:
     else:
         exif = Image.Exif()
         if text is not None:
-            exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + text.encode("utf-16-be")
+            exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode("utf-16-be")}
         image.save(file, kind, exif=exif)
     return file.getvalue()
 

@@ -22,6 +22,7 @@ from lib_pxl.control import Canvas
 from lib_pxl.errors import HostError, PxlError
 from lib_pxl.hosts.base import Guest, Pass
 from lib_pxl.hosts.diffusers import DiffusersHost, Made
+from lib_pxl.hosts.order import Order
 from lib_pxl.hosts.request import Request
 from lib_pxl.hosts.sampler import OWN, SAMPLERS, scheduler_class
 from lib_pxl.hosts.watch import Step
@@ -638,3 +639,31 @@ def test_weights_that_are_broken_are_one_sentence_not_a_black_picture(tmp_path: 
     pipe.unet.conv_in.weight.fill_(float("nan"))
     with pytest.raises(HostError, match="not finite"):
         DiffusersHost(pipe, tmp_path).generate(Request("a star", steps=2, width=SIZE, height=SIZE))
+
+
+def test_what_is_ordered_is_made_as_by_the_page_and_saved_where_that_is_said(
+    pipe: Callable[[str], Any], tmp_path: Path
+) -> None:
+    saved: list[tuple[str, int]] = []
+
+    def saves(picture: Image.Image, text: str, seed: int) -> Path:
+        saved.append((text, seed))
+        picture.save(tmp_path / "a.png")
+        return tmp_path / "a.png"
+
+    settings = {"Steps": 2, "CFG scale": 3, "Sampler": "DPM++ 2M", "Size": "64x72", "Hires upscale": 2}
+    order = Order("a fox", "dull", 7, settings)
+    made = DiffusersHost(pipe("sd1"), tmp_path, model="m", saves=saves).make(order)
+    assert (made.picture, made.path, saved) == (None, tmp_path / "a.png", [(made.text, 7)])
+    info = Infotext.parse(made.text)
+    assert (info.prompt, info.negative, info.settings["Seed"], info.settings["Size"]) == ("a fox", "dull", "7", "64x72")
+    assert (info.settings["Steps"], info.settings["Sampler"]) == ("2", "DPM++ 2M")
+    assert "Hires upscale" not in info.settings
+    (heard,) = made.heard.values()
+    assert heard.ndim == 1
+    request = Request("a fox", "dull", sampler="DPM++ 2M", steps=2, cfg=3, seed=7, width=64, height=72)
+    same = DiffusersHost(pipe("sd1"), tmp_path).generate(request).pictures[0]
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.tobytes() == same.tobytes()
+    unsaved = DiffusersHost(pipe("sd1"), tmp_path).make(order)
+    assert unsaved.path is None and unsaved.picture is not None and unsaved.picture.tobytes() == same.tobytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
 from lib_pxl.taste.folder import gather
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
+from tests.child import environment
 from tests.taste.pictures import save, shade, told
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +141,7 @@ for seed in range(int(sys.argv[2])):
 def child(tmp_path: Path, count: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, str(tmp_path / "data"), str(count)],
-        stdout=subprocess.PIPE, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, cwd=ROOT, env=environment(),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,7 +218,7 @@ def test_a_duel_s_answer_counts_until_it_is_undone(place: Place) -> None:
     assert "None for a tie" in place.post("duel", 400, first=first, second=second, winner="a third")
 
 
-def test_categories_are_added_renamed_merged_and_retired(place: Place) -> None:
+def test_categories_are_added_renamed_merged_parted_and_retired(place: Place) -> None:
     item = place.records[0].item.id
     for name in ("mood", "mod", "depth"):
         place.post("categories/add", name=name)
@@ -225,9 +226,13 @@ def test_categories_are_added_renamed_merged_and_retired(place: Place) -> None:
     place.post("categories/merge", name="mod", into="mood")
     place.post("categories/rename", name="mood", to="feeling")
     seen = place.post("categories/retire", name="depth")["categories"]
-    assert [tuple(each.values()) for each in seen] == [("feeling", 1, False), ("depth", 0, True)]
+    assert [tuple(each.values()) for each in seen] == [("feeling", 1, False, ["mod"]), ("depth", 0, True, [])]
     assert "a name that no other has" in place.post("categories/rename", 400, name="depth", to="feeling")
     assert "one that is here" in place.post("categories/retire", 400, name="nobody")
+    assert "part it from that one" in place.post("categories/add", 400, name="mod")
+    seen = place.post("categories/part", name="mod")["categories"]
+    assert [(each["name"], each["opinions"]) for each in seen] == [("feeling", 0), ("mod", 1), ("depth", 0)]
+    assert "one that is part of another" in place.post("categories/part", 400, name="mod")
 
 
 def test_training_leaves_a_model_with_its_card_and_a_growing_curve(place: Place) -> None:
@@ -359,10 +364,11 @@ def test_who_has_no_key_and_no_credentials_is_not_let_in(place: Place) -> None:
 
 
 WISHES = ("rate", "duel", "undo", "duel/next", "categories/add", "categories/rename", "categories/merge", "rank",
-          "categories/retire", "analyze", "propose")  # fmt: skip
+          "categories/part", "categories/retire", "analyze", "propose",
+          "generate")  # fmt: skip
 
 KEYS = ("item", "category", "value", "first", "second", "winner", "n", "avoid", "key", "name", "to", "into", "prompts",
-        "settings", "prompt", "template", "seed", "profile", "boldness")  # fmt: skip
+        "settings", "prompt", "template", "seed", "profile", "boldness", "negative")  # fmt: skip
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -373,3 +379,55 @@ def test_whatever_is_sent_has_an_answer_in_words(place: Place, wish: str, sent: 
     assert answer.status_code in (200, 400), answer.text
     if answer.status_code == 400:
         told(answer)
+
+
+def test_proposals_become_recorded_pictures_of_whoever_asked(place: Place) -> None:
+    other = place.host.desk.opinions("somebody else")
+    other.add([Record(Item("newest", "a cat", "blurry", settings={"Steps": 12, "Size": "64x128", "Model": "m"}))])
+    sent = {"prompts": ["a red fox", "an owl"], "template": "{a red fox|an owl}", "seed": 7}
+    which = place.post("generate", profile="somebody else", **sent)["work"]
+    work = place.settled()
+    assert (work["id"], work["kind"], work["error"], work["share"]) == (which, "generate", None, 0.5)
+    assert work["said"] == "2 pictures are made and recorded." and place.host.drawn == ["a red fox", "an owl"]
+    assert [card["prompt"] for card in work["made"]] == ["a red fox", "an owl"]
+    for card, seed in zip(work["made"], (7, 8), strict=True):
+        record = other.get(card["id"])
+        assert (record.item.negative, record.template, record.seed) == ("blurry", sent["template"], seed)
+        assert record.item.settings == {"Steps": 12, "CFG scale": 7, "Size": "64x128"} and record.sitting
+        assert list(record.item.vectors) == ["fake"]
+        picture = place.http.get(card["thumbnail"], params={"profile": "somebody else"})
+        assert picture.headers["content-type"] == "image/webp"
+    assert len(place.opinions.records()) == len(place.records) and len(other.records()) == 3
+
+
+def test_what_is_made_can_say_its_own_settings_and_an_empty_negative_prompt(place: Place) -> None:
+    place.post("generate", prompts=["a fox"], negative="", settings={"Steps": "many", "CFG scale": 3, "Size": "9x9"})
+    (card,) = place.settled()["made"]
+    record = place.opinions.get(card["id"])
+    assert (record.item.negative, record.template) == ("", "")
+    assert record.item.settings == {"Steps": 20, "CFG scale": 3, "Size": "64x64"}
+    for wrong in ([], ["x"] * 65, [""], "a fox"):
+        assert "prompts" in place.post("generate", 400, prompts=wrong)
+
+
+def test_a_stop_leaves_what_was_made_and_a_fault_is_told_with_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go, draw = threading.Event(), threading.Event(), place.host.draw
+
+    def slow(*given: Any) -> Image.Image:
+        begun.set()
+        go.wait(30)
+        return draw(*given)
+
+    monkeypatch.setattr(place.host, "draw", slow)
+    place.post("generate", prompts=["a fox", "an owl", "a cat"])
+    begun.wait(30)
+    assert "its end, or a stop" in place.post("generate", 400, prompts=["a fox"])
+    place.http.delete(f"{BASE}/work")
+    go.set()
+    work = place.settled()
+    assert (work["said"], len(work["made"]), work["error"]) == ("Stopped.", 1, None)
+    monkeypatch.setattr(place.host, "draw", lambda *given: draw(*given) if given[0] == "a fox" else 1 / 0)
+    place.post("generate", prompts=["a fox", "an owl"])
+    work = place.settled()
+    assert work["error"] == "ZeroDivisionError: division by zero" and len(work["made"]) == 1
+    assert place.opinions.get(work["made"][0]["id"]).item.prompt == "a fox"

@@ -28,9 +28,9 @@ from lib_pxl.noken.pool import Pool
 from lib_pxl.store.database import Database
 from lib_pxl.store.migrations import MIGRATIONS
 from lib_pxl.store.presets import Presets
+from tests.child import environment
 from tests.noken.people import noken
 
-ROOT = Path(__file__).resolve().parents[2]
 A, B = noken(3, 1, name="fox"), noken(2, 2, name="owl")
 
 
@@ -188,6 +188,8 @@ def test_a_few_are_exported_with_those_before_them(pool: Pool, tmp_path: Path) -
     assert [each.hash for each in other.take(tmp_path / "child.safetensors")] == [child.hash]
     assert {each.hash for each in other.kin(child.hash)} == {A.hash, B.hash, child.hash}
     pool.export(tmp_path / "none.safetensors", [])
+    with safetensors.safe_open(tmp_path / "none.safetensors", "pt") as file:
+        assert file.keys(), "older safetensors read no file without tensors"
     assert other.take(tmp_path / "none.safetensors") == []
     with pytest.raises(StoreError, match="a place to write it"):
         pool.export(tmp_path / "nowhere" / "a.safetensors")
@@ -311,8 +313,7 @@ for seed in range(10_000):
 @pytest.mark.parametrize("count", [1, 3, 10])
 def test_a_killed_process_loses_nothing_that_it_acknowledged(count: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as writer:
         assert writer.stdout
         said = [writer.stdout.readline().strip() for _ in range(count)]
         writer.send_signal(signal.SIGKILL)

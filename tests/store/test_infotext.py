@@ -95,7 +95,7 @@ def test_settings_that_cannot_be_stay_at_their_defaults(wrong: str) -> None:
 def saved(kind: str, comment: bytes | None, text: str | None = None) -> bytes:
     file, exif, info = io.BytesIO(), Image.Exif(), PngImagePlugin.PngInfo()
     if comment is not None:
-        exif.get_ifd(0x8769)[0x9286] = comment
+        exif[0x8769] = {0x9286: comment}
     if text is not None:
         info.add_text("parameters", text)
     Image.new("RGB", (4, 4)).save(file, kind, exif=exif, **({"pnginfo": info} if kind == "PNG" else {}))

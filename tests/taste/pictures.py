@@ -33,7 +33,7 @@ def save(path: Path, text: str = "", way: str = "tEXt", picture: Image.Image | N
     if way in ("JPEG", "little", "WEBP"):
         exif = Image.Exif()
         code = "utf-16-le" if way == "little" else "utf-16-be"
-        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + text.encode(code)
+        exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode(code)}
         picture.save(path, "WEBP" if way == "WEBP" else "JPEG", exif=exif, quality=95)
     else:
         info = PngImagePlugin.PngInfo()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,10 +14,10 @@ from lib_pxl.store import folders
 from lib_pxl.taste import Duel, Item, Rating, Taste
 from lib_pxl.taste.exchange import export, take
 from lib_pxl.taste.opinions import Opinions
+from tests.child import environment
 from tests.taste.people import duels, items, words
 from tests.taste.test_opinions import opened
 
-ROOT = Path(__file__).resolve().parents[2]
 TAKE = """
 import sys
 from pathlib import Path
@@ -39,9 +38,8 @@ while True:
 
 def killed(code: str, lines: int, *arguments: object) -> int:
     """How many lines a process said that was killed after the first few."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         assert process.stdout
         said = [process.stdout.readline() for _ in range(lines)]
         process.send_signal(signal.SIGKILL)

@@ -20,6 +20,7 @@ from lib_pxl.taste import folder
 from lib_pxl.taste.folder import Gathered, gather
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
+from tests.child import environment
 from tests.taste.pictures import FORMATS, save, shelves, told
 
 DAY = 1_700_000_000.0
@@ -95,7 +96,7 @@ def test_killed_in_the_midst_nothing_is_half_and_nothing_is_lost(tmp_path: Path)
     root = Path(__file__).parents[2]
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(tmp_path), str(tmp_path / "out")],
-        stdout=subprocess.PIPE, cwd=root, env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE, cwd=root, env=environment(),
     )  # fmt: skip
     assert child.stdout is not None and child.stdout.readline()
     child.send_signal(signal.SIGKILL)
@@ -210,7 +211,7 @@ def test_two_may_gather_the_same_folder_at_once(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     both = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(tmp_path / "out")], cwd=root,
-                         env=os.environ | {"PYTHONPATH": str(root)}, stdout=subprocess.DEVNULL)
+                         env=environment(), stdout=subprocess.DEVNULL)
         for _ in range(2)
     ]  # fmt: skip
     assert [child.wait() for child in both] == [0, 0]

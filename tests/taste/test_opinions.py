@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from lib_pxl.store.migrations import MIGRATIONS
 from lib_pxl.taste import Duel, Item, Rating
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
+from tests.child import environment
 from tests.taste.people import items
 
-ROOT = Path(__file__).resolve().parents[2]
 POOL = items(10)
 FULL = Record(
     Item("full", "a fox", "blurry", {"model": "x", "steps": 20, "hires": True}, {"text:l": [0.5, -1.0]}, "fox"),
@@ -106,11 +107,59 @@ def test_categories_are_renamed_merged_and_retired_without_losing_an_opinion(opi
     opinions.merge_categories("mod", "mood")
     opinions.rename_category("mood", "feeling")
     opinions.retire_category("depth")
-    assert [tuple(each) for each in opinions.categories()] == [("feeling", 3, False), ("depth", 1, True)]
+    assert [tuple(each) for each in opinions.categories()] == [("feeling", 3, False, ("mod",)), ("depth", 1, True, ())]
     assert [each.category for each in opinions.opinions()] == ["feeling"] * 3 + ["depth"]
     opinions.add_category("depth")
     assert not opinions.categories()[1].retired
     opinions.rename_category("depth", "depth")
+
+
+def counted(opinions: Opinions) -> dict[str, int]:
+    return {each.name: each.opinions for each in opinions.categories()}
+
+
+@pytest.mark.parametrize("order", [*permutations("abd")])
+def test_merged_categories_are_parted_in_any_order_with_what_each_had(order: Sequence[str], opinions: Opinions) -> None:
+    for place, name in enumerate("abbcccdddd"):
+        opinions.judge(Rating(f"i{place % 4}", name, place, sitting=f"s{place}"))
+    before = [(each.item, each.category) for each in opinions.opinions() if isinstance(each, Rating)]
+    for name, into in ("ab", "bc", "dc"):
+        opinions.merge_categories(name, into)
+    assert counted(opinions) == {"c": 10} and opinions.categories()[0].merged == ("b", "d")
+    for name in order:
+        opinions.part_category(name)
+    assert [(each.item, each.category) for each in opinions.opinions() if isinstance(each, Rating)] == before
+    assert counted(opinions) == {"a": 1, "b": 2, "c": 3, "d": 4}
+
+
+def test_what_is_merged_brings_what_was_merged_into_it_and_leaves_what_came_later(opinions: Opinions) -> None:
+    for place, name in enumerate("abc"):
+        opinions.judge(Rating(f"i{place}", name, place))
+    opinions.merge_categories("a", "b")
+    opinions.merge_categories("b", "c")
+    opinions.judge(Rating("i3", "a", 3))
+    assert counted(opinions) == {"c": 4} and {each.category for each in opinions.opinions()} == {"c"}
+    opinions.undo()
+    opinions.part_category("b")
+    assert counted(opinions) == {"b": 2, "c": 1}
+    opinions.judge(Rating("i3", "a", 3))
+    opinions.part_category("a")
+    assert counted(opinions) == {"a": 1, "b": 2, "c": 1}
+
+
+def test_ratings_of_one_item_that_a_merge_made_one_are_two_again(opinions: Opinions) -> None:
+    for name, value in (("mood", 2), ("mod", 5)):
+        opinions.judge(Rating("i0", name, value, sitting="today"))
+    opinions.merge_categories("mod", "mood")
+    assert [each.value for each in opinions.opinions() if isinstance(each, Rating)] == [5]
+    opinions.part_category("mod")
+    assert counted(opinions) == {"mood": 1, "mod": 1}
+
+
+def merged(opinions: Opinions) -> None:
+    for name in "ab":
+        opinions.add_category(name)
+    opinions.merge_categories("a", "b")
 
 
 WRONG: dict[str, Any] = {
@@ -122,6 +171,9 @@ WRONG: dict[str, Any] = {
     "a category named like another": lambda each: (each.add_category("a"), each.add_category("b"),
                                                    each.rename_category("a", "b")),
     "a category merged with itself": lambda each: (each.add_category("a"), each.merge_categories("a", "a")),
+    "a category named like a merged one": lambda each: (merged(each), each.rename_category("b", "a")),
+    "a merged category made again": lambda each: (merged(each), each.add_category("a")),
+    "a category parted from none": lambda each: (each.add_category("a"), each.part_category("a")),
     "an unknown category": lambda each: each.retire_category("nothing"),
     "an empty category": lambda each: each.add_category(""),
     "an unknown id": lambda each: each.get("nobody"),
@@ -197,9 +249,8 @@ for place in range(10_000):
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_a_killed_process_loses_nothing_that_it_acknowledged(count: int, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     command = [sys.executable, "-c", JUDGE, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as judge:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as judge:
         assert judge.stdout
         said = [judge.stdout.readline() for _ in range(count)]
         judge.send_signal(signal.SIGKILL)

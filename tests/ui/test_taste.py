@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -386,7 +386,7 @@ def test_proposals_are_sent_to_txt2img_and_back_again(tab: Tab, console: Console
     tab.part("Prompts")
     tab.root.get_by_label("Template").fill("a {red|green|blue} {star|moon}")
     tab.button("Propose").click()
-    proposals = tab.root.get_by_role("list", name="Proposals").get_by_role("listitem")
+    proposals = tab.root.get_by_role("list", name="Proposals", exact=True).get_by_role("listitem")
     expect(proposals).to_have_count(6)
     expect(proposals.filter(has_text="a red").first).to_contain_text("+ red")
     prompt = proposals.nth(0).locator("p").inner_text()
@@ -400,7 +400,39 @@ def test_proposals_are_sent_to_txt2img_and_back_again(tab: Tab, console: Console
     console.forgive("400")
 
 
-def test_categories_are_renamed_retired_and_merged(tab: Tab) -> None:
+def test_the_best_proposals_and_those_ticked_are_made_shown_and_rated(tab: Tab, console: Console) -> None:
+    trained(tab)
+    tab.part("Prompts")
+    tab.root.get_by_label("Template").fill("a {red|blue|green|white} {disc|ring|square}")
+    expect(tab.button("Generate and record")).to_be_hidden()
+    tab.button("Propose").click()
+    proposals = tab.root.get_by_role("list", name="Proposals", exact=True).get_by_role("listitem")
+    expect(proposals).to_have_count(6)
+    tab.root.get_by_label("How many of the best").fill("2")
+    tab.button("Generate and record").click()
+    made = tab.root.get_by_role("list", name="Made of proposals").get_by_role("listitem")
+    expect(made).to_have_count(2)
+    expect(tab.root.get_by_text("2 pictures are made and recorded.")).to_be_visible()
+    assert all("red" in prompt for prompt in tab.host.drawn)
+    proposals.nth(4).get_by_role("checkbox").check()
+    tab.button("Generate and record the 1 ticked").click()
+    expect(made).to_have_count(3)
+    prompt = proposals.nth(4).locator("p").inner_text()
+    assert tab.host.drawn[2] == prompt
+    expect(made.first).to_contain_text(prompt)
+    expect(made.first.locator("img")).to_be_visible()
+    made.first.get_by_role("radio", name="4 stars").click()
+    expect(made.first.get_by_role("radiogroup", name="overall: 4 of 5 stars")).to_be_visible()
+    newest = tab.opinions.records(1)[0][1]
+    assert newest.item.prompt == prompt and newest.template.startswith("a {red|blue")
+    rated = tab.opinions.opinions()[-1]
+    assert replace(rated, time="", sitting="") == Rating(newest.item.id, "overall", 4)
+    tab.part("Pictures")
+    expect(tab.root.get_by_role("list", name="Pictures").get_by_role("listitem").first).to_contain_text(prompt)
+    assert console.complaints == []
+
+
+def test_categories_are_renamed_retired_merged_and_parted(tab: Tab) -> None:
     for record, name in zip(tab.records, ("mood", "mod", "depth"), strict=False):
         tab.opinions.judge(Rating(record.item.id, name, 3))
     data = tab.part("Data")
@@ -412,9 +444,15 @@ def test_categories_are_renamed_retired_and_merged(tab: Tab) -> None:
     data.get_by_label("Name of mood").fill("feeling")
     data.get_by_label("Name of mood").press("Enter")
     expect(row("feeling")).to_be_visible()
-    tab.page.once("dialog", lambda asked: asked.accept())
     row("mod").get_by_label("Merge mod into").select_option("feeling")
     expect(row("feeling")).to_contain_text("2 opinions")
+    row("feeling").get_by_role("button", name="Part mod").click()
+    expect(row("feeling")).to_contain_text("1 opinion")
+    expect(row("mod")).to_contain_text("1 opinion")
+    tab.root.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(row("mod")).to_have_count(0)
+    tab.page.keyboard.press("Control+z")
+    expect(row("mod")).to_contain_text("1 opinion")
     row("depth").get_by_role("button", name="Retire").click()
     expect(row("depth").get_by_role("button", name="Bring back")).to_be_visible()
     expect(tab.root.get_by_role("radio", name="depth")).to_have_count(0)
