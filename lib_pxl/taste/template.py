@@ -64,7 +64,8 @@ def _draws(template: str, seed: int, folders: Sequence[Path]) -> Iterator[Candid
     try:
         from lib_pxl.taste.draws import ENDLESS, Drawing
     except ImportError as error:
-        raise TasteError("templates", got=Words(str(error)), wanted="the package dynamicprompts: pip install dynamicprompts") from error
+        wanted = "the package dynamicprompts: pip install dynamicprompts"
+        raise TasteError("templates", got=Words(str(error)), wanted=wanted) from error
     try:
         drawing = Drawing(template, seed, folders)
         while True:
