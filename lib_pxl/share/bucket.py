@@ -97,7 +97,9 @@ def _client(target: Target) -> Any:
     if target.url:
         parse_url(target.url, "server")
     session = boto3.Session(profile_name=target.profile or None)
-    config = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
+    # An address in the environment or in the profile was not agreed to; botocore before 1.31 knows of none.
+    agreed = {name: True for name in ("ignore_configured_endpoint_urls",) if name in Config.OPTION_DEFAULTS}
+    config = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1}, **agreed)
     return session.client("s3", endpoint_url=target.url or None, config=config)
 
 

@@ -119,6 +119,20 @@ def test_what_is_there_is_not_written_over(s3: Any, server: str) -> None:
     assert s3.get_object(Bucket="mine-of-pxl", Key=key)["Body"].read() == b"first"
 
 
+@pytest.mark.parametrize("place_of_it", ["environment", "profile"])
+def test_an_address_that_was_not_agreed_to_leads_nowhere(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place_of_it: str
+) -> None:
+    elsewhere = "http://127.0.0.1:9"
+    if place_of_it == "environment":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", elsewhere)
+    else:
+        (tmp_path / "config").write_text(f"[profile mine]\nregion = us-east-1\nendpoint_url = {elsewhere}\n")
+    client = ways._client(Target.parse({"kind": "bucket", "bucket": "mine-of-pxl", "profile": "mine"}))
+    assert client.meta.endpoint_url == "https://s3.amazonaws.com"
+
+
 def test_only_ones_own_folder_is_erased_with_all_its_versions(s3: Any, server: str) -> None:
     s3.put_bucket_versioning(Bucket="mine-of-pxl", VersioningConfiguration={"Status": "Enabled"})
     for secret in (SECRET, OTHER):
