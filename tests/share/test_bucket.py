@@ -169,6 +169,20 @@ def test_what_can_be_put_right_is_told_and_tried_again(
     assert len(keys(s3)) == 1
 
 
+@pytest.mark.parametrize("code", ["NotImplemented", "MethodNotAllowed"])
+def test_a_server_that_knows_no_versions_erases_what_there_is(s3: Any, server: str, code: str) -> None:
+    class Plain(Old):
+        def get_paginator(self, name: str) -> Any:
+            if name == "list_object_versions":
+                raise ClientError({"Error": {"Code": code}}, "ListObjectVersions")
+            return self.real.get_paginator(name)
+
+    for secret in (SECRET, OTHER):
+        Bucket(place(server)).deliver("ab" * 16, b"bytes", secret)
+    assert Bucket(place(server), lambda target: Plain(s3, odd("501"))).erase(SECRET) is True
+    assert keys(s3) == [f"a/b/pxl/v1/{wire.rater_of(OTHER)}/{'ab' * 16}.jsonl.gz"]
+
+
 def test_without_leave_to_delete_an_erasure_goes_on_asking(s3: Any, server: str) -> None:
     class Barred(Old):
         def delete_objects(self, **more: Any) -> Any:
