@@ -19,8 +19,8 @@ studio: $(VENV)/studio.stamp ## set up what is missing and open the stand-alone 
 model: $(VENV)/studio.stamp ## train the small model again from nothing; it ends in build/model/model
 	$(BIN)/python -m lib_pxl model train build/model
 
-share-demo: venv ## the way of a shared opinion, on this machine alone: consent, S3, intake, erasure
-	$(BIN)/python -m lib_pxl commons demo
+share-demo: venv ## the way of a shared opinion, on this machine alone: consent, preview, S3, intake, erasure
+	$(BIN)/python -m lib_pxl share-demo
 
 deploy-commons: venv ## run a receiver of shared opinions in your AWS account, with AWS's sam; SAMFLAGS=--guided asks
 	$(BIN)/python -m lib_pxl commons package build/commons

@@ -18,7 +18,8 @@ from lib_pxl.commons.loopback import open_loopback, storage
 from lib_pxl.commons.ticket import Limits, answer
 
 BATCHES = 20
-# Dollars in us-east-1 by the list prices of 2025, free tiers left out; DELETE is free.
+# Dollars in us-east-1 by the list prices of 2025, from memory and not looked up since; free tiers are left out, and
+# DELETE is free.
 PUT, GET = 0.005 / 1000, 0.0004 / 1000  # LIST and POST are priced as PUT
 CALL, SECOND = 0.20 / 10**6, 0.0000133334  # of Lambda: a request, and a gigabyte held for a second on arm64
 MEMORY = {"ticket": 0.5, "intake": 1.0}  # gigabytes, as in the template

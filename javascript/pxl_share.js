@@ -60,6 +60,7 @@
     }
 
     const wish = (name, data = {}) => run(async () => {
+        view.said.textContent = "";
         const told = await askJSON(at, `share/${name}`, "POST", data);
         if (told.answer !== undefined) show(told);
         return told;
@@ -269,7 +270,7 @@
             }
         };
         node.ontoggle = () => { if (node.open) run(learn); };
-        return node;
+        return { node, renew: () => { if (node.open) run(learn); } };
     }
 
     function drawReceipt({ answer, version, fields, target, time }) {
@@ -322,10 +323,15 @@
         if (told.here && JSON.stringify(before?.agreed) !== JSON.stringify(told.agreed)) view.changing = false;
         const text = JSON.stringify(told);
         if (text !== drawn) redraw();
+        if (told.here && before && hasMore(before, told)) view.log.renew();
         drawn = text;
         clearTimeout(timer);
         if (isUnderWay()) timer = setTimeout(look, POLL);
     }
+
+    /** Whether the log may have something that it had not. */
+    const hasMore = (before, now) => ["answer", "agreed", "leaving", "left"].some((name) =>
+        JSON.stringify(before[name]) !== JSON.stringify(now[name]));
 
     const isUnderWay = () => state.here && !state.closed && (state.leaving.length > 0
         || state.batches.some((each) => each.state === "released") || state.erasures.some((each) => each.state !== "confirmed"));
@@ -345,7 +351,7 @@
         if (isAsking) parts.push(drawAsking());
         if (!state.agreed && state.leaving.length) parts.push(part("On its way", ...drawGoing(state.leaving)));
         if (state.left || state.erasures.length) parts.push(drawErasure());
-        view.body.replaceChildren(...parts, view.log);
+        view.body.replaceChildren(...parts, view.log.node);
     }
 
     async function look() {

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import lib_pxl.commons.command as commons
+import lib_pxl.demo.command as demo
 import lib_pxl.film.command as film
 import lib_pxl.noken.command as noken
 import lib_pxl.sharing.command as share
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "opinions": opinions,
     "taste": taste,
     "share": share,
+    "share-demo": demo,
     "commons": commons,
     "model": small,
     "doctor": doctor,

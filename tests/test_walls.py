@@ -37,10 +37,11 @@ MAY_IMPORT = {
     "breed": GROUND | {"store", "noken", "hosts", "web"},
     "judging": GROUND | {"store", "taste", "hosts", "web"},
     "sharing": GROUND | {"store", "taste", "share", "hosts", "web"},
+    "demo": {"errors", "wire", "taste", "share", "sharing", "commons"},
     "rest": GROUND | {"store", "control", "taste", "hosts", "film", "breed", "judging", "sharing", "web"},
     "studio": CORE | {"hosts", "ui", "rest", "film", "small", "world"},
     "doctor": CORE | {"hosts"},
-    "__main__": CORE | {"commons", "hosts", "ui", "rest", "film", "small", "sharing", "studio", "doctor"},
+    "__main__": CORE | {"commons", "hosts", "ui", "rest", "film", "small", "sharing", "studio", "doctor", "demo"},
 }
 # Packages that only some files may import, and those of them that must wait inside a function.
 ONLY = {

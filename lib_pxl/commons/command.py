@@ -1,4 +1,4 @@
-"""`python -m lib_pxl commons`: the receiver of shared opinions, shown, packed for Lambda, and looked after."""
+"""`python -m lib_pxl commons`: the receiver of shared opinions, packed for Lambda, and looked after."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from lib_pxl.errors import WireError, Words
 
-HELP = "the receiver of shared opinions: see it work, deploy it, look after it"
+HELP = "the receiver of shared opinions: deploy it, look after it"
 EXAMPLE = """examples:
-  python -m lib_pxl commons demo
+  python -m lib_pxl commons package build/commons
   python -m lib_pxl commons count my-bucket --json
   python -m lib_pxl commons block my-bucket RATER"""
 
@@ -30,8 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLE
     ways = parser.add_subparsers(dest="way", required=True, metavar="WAY")
-    demo = ways.add_parser("demo", help="the whole loop on this machine alone")
-    demo.add_argument("--yes", action="store_true", help="agree without being asked")
     package = ways.add_parser("package", help="make the folder that the template deploys")
     package.add_argument("folder", type=Path, metavar="DIR")
     for name, text in CARE.items():
@@ -43,11 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Do it."""
-    if given.way == "demo":
-        from lib_pxl.commons import demo
-
-        agreed = demo.show(lambda line: print(line, flush=True), (lambda: True) if given.yes else demo.ask_person)
-        return 0 if agreed else 1
     if given.way == "package":
         from lib_pxl.commons import package
 

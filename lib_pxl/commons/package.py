@@ -11,7 +11,7 @@ from lib_pxl.errors import WireError, Words, shown
 
 HERE = Path(__file__).resolve().parent
 BESIDE = ("__init__.py", "errors.py", "wire.py")
-NOT_THERE = ("demo.py", "loopback.py", "command.py", "package.py", "template.yaml", "__pycache__")
+NOT_THERE = ("loopback.py", "command.py", "package.py", "template.yaml", "__pycache__")
 MACHINE = ("--python-version", "3.13", "--platform", "manylinux_2_28_aarch64", "--platform", "manylinux2014_aarch64")
 
 

@@ -12,7 +12,8 @@ from lib_pxl.share.net import LaterError, parse_url
 from lib_pxl.share.target import Target
 
 PATIENCE = 15  # seconds
-THERE, UNKNOWN = ("PreconditionFailed", "412"), ("NotImplemented", "501", "InvalidArgument")
+THERE = ("PreconditionFailed", "412")
+UNKNOWN = ("NotImplemented", "501", "MethodNotAllowed", "405", "InvalidArgument")
 PAGE = 1000  # objects that S3 deletes at once
 
 
@@ -37,12 +38,12 @@ class Bucket:
         with self._told():
             client = self._make(self.target)
             folder = self._folder(wire.rater_of(secret))
-            for found in _versions(client, self.target.bucket, folder):
+            for found in _lying(client, self.target.bucket, folder):
                 done = client.delete_objects(Bucket=self.target.bucket, Delete={"Objects": found, "Quiet": True})
                 if done.get("Errors"):
                     got = Words(str(done["Errors"][0].get("Code", "an error")))
                     raise LaterError("erasure", got=got, wanted="leave to delete what is in the folder")
-            return not any(_versions(client, self.target.bucket, folder))
+            return not any(_lying(client, self.target.bucket, folder))
 
     def _folder(self, rater: str) -> str:
         return f"{self.target.prefix}pxl/v1/{rater}/"
@@ -56,10 +57,9 @@ class Bucket:
         except ParamValidationError:
             return False
         except ClientError as problem:
-            code = problem.response.get("Error", {}).get("Code", "")
-            if code in UNKNOWN:
+            if _code(problem) in UNKNOWN:
                 return False
-            if code not in THERE:
+            if _code(problem) not in THERE:
                 raise
         return True
 
@@ -69,7 +69,7 @@ class Bucket:
         try:
             client.head_object(Bucket=self.target.bucket, Key=key)
         except ClientError as problem:
-            if problem.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+            if _code(problem) in ("404", "NoSuchKey", "NotFound"):
                 return False
             raise
         return True
@@ -97,15 +97,30 @@ def _client(target: Target) -> Any:
     if target.url:
         parse_url(target.url, "server")
     session = boto3.Session(profile_name=target.profile or None)
-    config = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1})
+    # An address in the environment or in the profile was not agreed to; botocore before 1.31 knows of none.
+    agreed = {name: True for name in ("ignore_configured_endpoint_urls",) if name in Config.OPTION_DEFAULTS}
+    config = Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1}, **agreed)
     return session.client("s3", endpoint_url=target.url or None, config=config)
 
 
-def _versions(client: Any, bucket: str, folder: str) -> Iterator[list[dict[str, str]]]:
+def _lying(client: Any, bucket: str, folder: str) -> Iterator[list[dict[str, str]]]:
     """Pages of what lies in a folder, with deleted and replaced versions where the bucket keeps them."""
     if not folder.rpartition("pxl/v1/")[2].strip("/"):
         raise ShareError("erasure", got=folder, wanted="one rater's folder")
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=folder, MaxKeys=PAGE):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if found:
-            yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    from botocore.exceptions import ClientError
+
+    asked = {"Bucket": bucket, "Prefix": folder}
+    try:
+        for page in client.get_paginator("list_object_versions").paginate(**asked, MaxKeys=PAGE):
+            if found := [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    except ClientError as problem:
+        if _code(problem) not in UNKNOWN:
+            raise
+        for page in client.get_paginator("list_objects_v2").paginate(**asked):  # of a server that knows no versions
+            if found := page.get("Contents", []):
+                yield [{"Key": each["Key"]} for each in found]
+
+
+def _code(problem: Any) -> str:
+    return str(problem.response.get("Error", {}).get("Code", ""))

@@ -25,6 +25,7 @@ PATIENCE = 15.0  # seconds without a byte
 WHOLE = 60.0  # seconds for a request and all of its answer
 MAX_ANSWER = 64 << 10
 MAX_URL = 1000
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # a router's gate to the IPv4 address at its end (RFC 6052)
 _UNFIT = re.compile(r"[\s\x00-\x20\x7f\\]|[^\x21-\x7e]")
 
 
@@ -162,6 +163,8 @@ class Http:
             opened.settimeout(self.patience)
             self._socket = opened
             try:
+                if self._broken.is_set():  # while the name was looked up, which nobody can break off
+                    raise ConnectionAbortedError("an order to stop")
                 opened.connect(address)
             except OSError as error:
                 opened.close()
@@ -188,7 +191,8 @@ def _allowed(text: str, own: bool) -> bool:
     """A public address, or, for loopback's own name, loopback itself."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address.sixtofour or address
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _TRANSLATED else None
+        address = address.ipv4_mapped or address.sixtofour or inner or address
     return address.is_loopback if own else address.is_global and not address.is_multicast
 
 

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
-RELAYED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via", "cf-connecting-ip")
+# What those write who hand a request on.
+RELAYED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-server",
+           "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")  # fmt: skip
 WHERE = "open this page on the machine itself, as http://127.0.0.1 with its port"
 
 
@@ -32,15 +34,27 @@ class Person:
     def is_here(self, request: Request) -> bool:
         """Whether both ends are this machine's own, as far as anything says."""
         host = request.headers.get("host", "")
-        origin = request.headers.get("origin")
         return (
             request.client is not None
             and _is_own(request.client.host)
             and _is_own(_host(f"//{host}"))
-            and not any(name in request.headers for name in RELAYED)
-            and (origin is None or urlsplit(origin).netloc == host)
+            and not _is_relayed(request)
+            and all(_place(request.headers.get(name), host) == host for name in ("origin", "referer"))
             and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
         )
+
+
+def _is_relayed(request: Request) -> bool:
+    """Whether somebody stands between; nginx 1.22 as it is set up names itself the host and speaks HTTP/1.0."""
+    return request.scope.get("http_version") == "1.0" or any(name in request.headers for name in RELAYED)
+
+
+def _place(address: str | None, default: str) -> str:
+    """The host and port of a page; the default where no page is named."""
+    try:
+        return default if address is None else urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def _is_own(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What an operator types, and the demonstration."""
+"""What an operator types."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lib_pxl import wire
 from lib_pxl.__main__ import main
-from lib_pxl.commons import demo, function, intake, package
+from lib_pxl.commons import function, intake, package
 from lib_pxl.commons.bucket import S3Bucket
 from lib_pxl.commons.loopback import NAME, open_loopback, storage
 from tests.commons.people import ANN, BEN, asked, told
@@ -40,40 +39,6 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Bucket]:
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["commons", *arguments]) == 0
     return capsys.readouterr().out
-
-
-def test_the_demonstration_shows_every_step(capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "demo", "--yes")
-    for step in ("1. Consent", "2. Preview", "3. Send", "4. Ticket", "5. S3", "6. Intake: counted, 2 new", "8. Erase"):
-        assert step in text
-    assert '7. The same batch once more: {"done": true}' in text
-    assert '"erased": false, "pending": true, "records": 0}' in text
-    assert '"erased": true, "pending": false, "records": 0}' in text
-    shown = [line.strip() for line in text.splitlines() if line.strip().startswith('{"category"')]
-    assert [wire.parse_record(line.encode())["kind"] for line in shown] == ["rating", "duel"]
-
-
-def test_a_no_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def opened() -> None:
-        raise AssertionError("opened")
-
-    monkeypatch.setattr(demo, "storage", opened)
-    lines: list[str] = []
-    assert demo.show(lines.append, lambda: False) is False
-    assert "nothing was sent" in lines[-1]
-
-
-@pytest.mark.parametrize(("typed", "agreed"), [("yes\n", True), ("\n", False), ("no\n", False), ("", False)])
-def test_only_a_plain_yes_is_one(typed: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Keyboard:
-        def isatty(self) -> bool:
-            return True
-
-        def readline(self) -> str:
-            return typed
-
-    monkeypatch.setattr(sys, "stdin", Keyboard())
-    assert demo.ask_person() is agreed
 
 
 def test_an_operator_counts_sweeps_blocks_and_opens(bucket: S3Bucket, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +90,7 @@ def test_what_is_packed_for_lambda_is_enough_and_light(tmp_path: Path) -> None:
     assert done.stdout == "[]\n", done.stderr
     files = {path.name for path in folder.rglob("*") if path.is_file()}
     assert {"wire.py", "errors.py", "function.py"} < files
-    assert not files & {"demo.py", "loopback.py", "template.yaml"}
+    assert not files & {"loopback.py", "template.yaml"}
 
 
 def test_packing_overwrites_no_folder_of_others(tmp_path: Path) -> None:

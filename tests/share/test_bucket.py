@@ -119,6 +119,20 @@ def test_what_is_there_is_not_written_over(s3: Any, server: str) -> None:
     assert s3.get_object(Bucket="mine-of-pxl", Key=key)["Body"].read() == b"first"
 
 
+@pytest.mark.parametrize("place_of_it", ["environment", "profile"])
+def test_an_address_that_was_not_agreed_to_leads_nowhere(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place_of_it: str
+) -> None:
+    elsewhere = "http://127.0.0.1:9"
+    if place_of_it == "environment":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", elsewhere)
+    else:
+        (tmp_path / "config").write_text(f"[profile mine]\nregion = us-east-1\nendpoint_url = {elsewhere}\n")
+    client = ways._client(Target.parse({"kind": "bucket", "bucket": "mine-of-pxl", "profile": "mine"}))
+    assert client.meta.endpoint_url == "https://s3.amazonaws.com"
+
+
 def test_only_ones_own_folder_is_erased_with_all_its_versions(s3: Any, server: str) -> None:
     s3.put_bucket_versioning(Bucket="mine-of-pxl", VersioningConfiguration={"Status": "Enabled"})
     for secret in (SECRET, OTHER):
@@ -153,6 +167,20 @@ def test_what_can_be_put_right_is_told_and_tried_again(
         connection.execute("UPDATE share_batches SET target = ?", (json.dumps(place(server).format()),))
     send(own, clock=clock)
     assert len(keys(s3)) == 1
+
+
+@pytest.mark.parametrize("code", ["NotImplemented", "MethodNotAllowed"])
+def test_a_server_that_knows_no_versions_erases_what_there_is(s3: Any, server: str, code: str) -> None:
+    class Plain(Old):
+        def get_paginator(self, name: str) -> Any:
+            if name == "list_object_versions":
+                raise ClientError({"Error": {"Code": code}}, "ListObjectVersions")
+            return self.real.get_paginator(name)
+
+    for secret in (SECRET, OTHER):
+        Bucket(place(server)).deliver("ab" * 16, b"bytes", secret)
+    assert Bucket(place(server), lambda target: Plain(s3, odd("501"))).erase(SECRET) is True
+    assert keys(s3) == [f"a/b/pxl/v1/{wire.rater_of(OTHER)}/{'ab' * 16}.jsonl.gz"]
 
 
 def test_without_leave_to_delete_an_erasure_goes_on_asking(s3: Any, server: str) -> None:

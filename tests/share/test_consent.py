@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,12 @@ def test_a_receipt_has_the_words_that_were_agreed_to(consents: Consents, monkeyp
     consents.refuse()
     told = [(each["answer"], each["text"], each["fields"]) for each in consents.receipts()]
     assert told == [("no", {"What": "everything"}, []), ("yes", was, sorted(ALL))]
+
+
+def test_other_words_are_another_version() -> None:
+    """Whoever changes what is asked raises the version and writes down the new sum: then everybody is asked again."""
+    sums = {1: "b2ce0b326660eb480da8225c1ae238898e05b2b6a33844a585267f3bd90f98ea"}
+    assert sums[consent.VERSION] == hashlib.sha256(json.dumps(consent.TEXT).encode()).hexdigest()
 
 
 def test_a_new_text_asks_again(consents: Consents, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from lib_pxl.share.courier import Courier
+from lib_pxl.share.courier import STOPS, Courier
 from lib_pxl.share.net import Http
 from tests.share.people import drafts, pack_all, sharer
 from tests.share.receiver import Receiver, running
@@ -42,7 +43,9 @@ def test_it_can_be_stopped_while_the_receiver_hangs(tmp_path: Path) -> None:
         courier = Courier(own.step)
         courier.wake()
         assert reached.wait(30)
+        began = time.monotonic()
         assert courier.stop(patience=10) and not courier.is_running
+        assert time.monotonic() - began < STOPS
         over.set()
         assert "an order to stop" in own.outbox.batches()[0].error
 

@@ -158,7 +158,8 @@ def test_what_is_under_way_can_be_broken_off(moment: str) -> None:
 
 
 INSIDE = ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.5.5", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
-          "::1", "fe80::1", "fc00::1", "::ffff:192.168.1.1", "::", "2002:c0a8:0101::1", "255.255.255.255"]  # fmt: skip
+          "::1", "fe80::1", "fc00::1", "::ffff:192.168.1.1", "::", "2002:c0a8:0101::1", "64:ff9b::a00:1",
+          "255.255.255.255"]  # fmt: skip
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[Any]:
@@ -186,6 +187,20 @@ def test_a_name_that_leads_inside_is_not_connected_to(monkeypatch: pytest.Monkey
         with pytest.raises(ShareError, match="private network"):
             post("https://pool.example.org")
         assert reached == []
+
+
+def test_an_order_to_stop_while_a_name_is_looked_up_connects_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, http = resolving(monkeypatch, "93.184.216.34", "93.184.216.35"), Http()
+    found = net.socket.getaddrinfo
+
+    def slow(*given: Any, **more: Any) -> Any:
+        http.abort()
+        return found(*given, **more)
+
+    monkeypatch.setattr(net.socket, "getaddrinfo", slow)
+    with pytest.raises(LaterError, match="an order to stop"):
+        post("https://pool.example.org", http)
+    assert reached == []
 
 
 def test_a_name_that_leads_outside_is_tried_at_each_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

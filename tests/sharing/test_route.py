@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_a_yes_a_look_and_an_end(client: TestClient, host: FakeHost) -> None:
     shown = client.get(f"{BASE}/batches/{batch['id']}").json()
     assert len(shown["lines"]) == batch["count"] == 3 and json.loads(shown["envelope"])["count"] == 3
     file = client.get(f"{BASE}/batches/{batch['id']}/file")
+    assert gzip.decompress(file.content).decode().split("\n") == [shown["envelope"], *shown["lines"], ""]
     assert len(file.content) == batch["size"] and file.headers["cache-control"] == "no-store"
     key = json.loads(shown["lines"][0])["key"]
     assert client.post(f"{BASE}/strike", json={"keys": [key]}).json()["struck"] == [key]
@@ -95,6 +97,10 @@ ELSEWHERE: list[dict[str, Any]] = [
     {"headers": {"X-Forwarded-For": "203.0.113.7"}},
     {"headers": {"Forwarded": "for=203.0.113.7"}},
     {"headers": {"Via": "1.1 proxy"}},
+    {"headers": {"X-Forwarded-Proto": "https"}},
+    {"headers": {"Referer": "https://pxl.example.org/"}},
+    {"headers": {"Referer": "http://127.0.0.1:9999/"}},
+    {"headers": {"Origin": "http://[::1"}},
     {"headers": {"Origin": "http://evil.example"}},
     {"headers": {"Origin": "http://127.0.0.1:9999"}},
     {"headers": {"Origin": "null"}},
@@ -120,6 +126,24 @@ def test_nobody_gets_in_from_elsewhere_even_with_the_pages_key(host: FakeHost, w
         told = client.get(BASE, headers=headers).json()
         assert set(told) == {"here", "where", "closed"} and told["here"] is False
     assert not agreed(host)
+
+
+def test_a_relay_that_names_itself_the_host_is_known_by_its_old_http(host: FakeHost) -> None:
+    app = FastAPI()
+    app.include_router(router(host.desk, host))
+
+    async def relayed(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "http_version": "1.0"}, receive, send)
+
+    headers = {"X-Pxl-Key": host.desk.key}
+    with TestClient(relayed, base_url="http://127.0.0.1:7860", client=("127.0.0.1", 50000)) as client:
+        assert client.get(BASE, headers=headers).json()["here"] is False
+        assert client.get(f"{BASE}/key", headers=headers).status_code == 403
+
+
+def test_a_page_of_ours_says_where_it_is(client: TestClient) -> None:
+    for headers in ({"Referer": "http://127.0.0.1:7860/?__theme=dark"}, {"Origin": "http://127.0.0.1:7860"}):
+        assert client.get(BASE, headers=headers).json()["here"] is True
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.0.0.2"])

@@ -197,6 +197,20 @@ def test_what_left_stands_in_the_log(tab: Tab) -> None:
     expect(tab.root.locator(".pxl-share-receipts")).to_contain_text("yes to text 1: ratings, prompts")
 
 
+def test_an_open_log_learns_of_the_next_answer_and_no_old_sentence_stays(tab: Tab) -> None:
+    tab.root.locator("summary", has_text="Everything that ever left").click()
+    expect(tab.root.locator(".pxl-share-batch")).to_contain_text("Nothing has ever left.")
+    tab.agree()
+    expect(tab.root.locator(".pxl-share-receipts li")).to_have_count(1)
+    tab.button("Look at what would leave").click()
+    tab.root.get_by_role("button", name="Strike out").first.click()
+    expect(tab.root.locator(".pxl-said")).to_have_text("Struck out: it never leaves.")
+    tab.button("Withdraw").click()
+    expect(tab.root.locator(".pxl-share-receipts li")).to_have_count(2)
+    expect(tab.root.locator(".pxl-share-receipts li").first).to_contain_text("withdrawn")
+    expect(tab.root.locator(".pxl-said")).to_have_text("")
+
+
 def test_withdrawing_is_one_click_and_empties_the_outbox(tab: Tab) -> None:
     tab.agree()
     tab.button("Look at what would leave").click()

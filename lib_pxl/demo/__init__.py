@@ -1,0 +1,1 @@
+"""Sharing shown to a person: the client and the receiver as they are, put together on this machine alone."""
