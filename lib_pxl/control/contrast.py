@@ -28,30 +28,35 @@ _SLIGHT = 1e-4  # of a span of rows, what is thinner is rounding's
 _NIL = 1e-12
 
 
-def contrasted(stage: Stage, parts: Tensor, fields: Tensor) -> Made:
-    """Raise what an estimate has of fields (K, F, H*W), and take back what is neither theirs nor of parts (K, P, H*W).
+def contrasted(stage: Stage, rows: Tensor, along: Tensor) -> Made:
+    """Raise what an estimate has of some fields, and take back what is neither theirs nor of the rows (K, P, H*W).
 
-    Fields are of zero mean and at right angles to one another; one that is flat does nothing.
+    Fields are sums of rows (K, F, P), of zero mean and at right angles to one another; one that is flat does nothing.
+    So all that is asked of them is found in the rows' products with one another.
     """
     choose = stage.chooser()
-    size = torch.linalg.vector_norm(fields, dim=-1)  # (K, F)
-    flat = size < _FLAT * math.sqrt(fields.shape[-1])
-    units = fields / size.masked_fill(flat, math.inf)[..., None]
-    span = (fields.amax(-1) - fields.amin(-1)).masked_fill(flat, 1)
-    most = _USUAL * _S0 * math.sqrt(2 * stage.canvas.channels) * size / span
+    products, along = (rows @ rows.mT).double(), along.double()
+    size = (along @ products * along).sum(-1).clamp_min(0).sqrt()  # (K, F)
+    flat = size < _FLAT * math.sqrt(rows.shape[-1])
+    units = along / size.masked_fill(flat, math.inf)[..., None]
+    others = torch.eye(rows.shape[1]) - products @ units.mT @ units
+    others = orthonormal(others @ products @ others.mT) @ others
+    # A field takes one row's place, so that the first of the others is none.
+    bases = torch.cat([others[:, 1:], units], dim=1).float() @ rows
+    first = rows.shape[1] - 1
+    shown = bases[:, first:]
+    most = _USUAL * _S0 * math.sqrt(2 * stage.canvas.channels) / (shown.amax(-1) - shown.amin(-1)).masked_fill(flat, 1)
     live = (~flat).any(1).float()[:, None]
     further = stage.strength.clamp_min(_FLAT) ** -_FURTHER
     gain = gains(stage.schedule, stage.strength)[:, None] * stage.seen(live)
     table = joined(gain, stage.seen(most) * further[:, None, None])
-    others = torch.baddbmm(parts, parts @ units.mT, units, alpha=-1)
-    bases = torch.cat([orthonormal(others), units], dim=1).to(stage.canvas.device)
-    first = parts.shape[1]
+    bases = bases.to(stage.canvas.device)
     nil, less = bases.new_full((1,), _NIL), bases.new_full((1,), -1.0)
 
-    def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
+    def edit(denoised: Tensor, row: Tensor, frame: Tensor) -> Tensor:
         b, c, _, _ = denoised.shape
         gain, calmed, most = row[:, None, None, :2], row[:, 2:3, None], row[:, None, 3:]
-        basis = choose(bases, shown)
+        basis = choose(bases, frame)
         own = denoised.view(b, c, -1)
         found = torch.baddbmm(nil, own, basis.mT)  # (B, C, P + F)
         rest = torch.baddbmm(own, found, basis, beta=_BESIDE, alpha=-_BESIDE)
@@ -80,9 +85,12 @@ def gains(schedule: Schedule, strength: Tensor) -> Tensor:
     return torch.stack([raised, raised.clamp_max(1), calmed], dim=1)
 
 
-def orthonormal(rows: Tensor) -> Tensor:
-    """Rows (K, P, n) of unit length and at right angles that span the same; where they span less, some are 0."""
-    values, axes = torch.linalg.eigh(rows @ rows.mT)
+def orthonormal(products: Tensor) -> Tensor:
+    """Of rows whose products with one another these are (K, P, P), the sums that span the same, as (K, P, P).
+
+    They are of unit length and at right angles, the weakest first; where the rows span less, the first are 0.
+    """
+    values, axes = torch.linalg.eigh(products)
     least = _SLIGHT * values[:, -1:].clamp_min(_SLIGHT)
-    found: Tensor = (axes * torch.where(values > least, values, math.inf).rsqrt()[:, None]).mT @ rows
+    found: Tensor = (axes * torch.where(values > least, values, math.inf).rsqrt()[:, None]).mT
     return found

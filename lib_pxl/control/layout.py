@@ -17,7 +17,8 @@ from lib_pxl.control.stage import Made, Stage
 def layout(stage: Stage) -> Made:
     """Follow the map's structure and leave the colours free."""
     fields = torch.stack([structure(each, stage.canvas) for each in stage.frames.pixels(1)]).flatten(1)[:, None]
-    return contrasted(stage, torch.ones_like(fields), fields)
+    rows = torch.cat([torch.ones_like(fields), fields], dim=1)
+    return contrasted(stage, rows, torch.tensor([0.0, 1.0]).expand(len(rows), 1, 2))
 
 
 def structure(pixels: Tensor, canvas: Canvas) -> Tensor:

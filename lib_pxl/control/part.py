@@ -1,80 +1,73 @@
-"""Parts: what lines cut a picture into. They are found by numpy, whose running minima are the faster ones."""
+"""Parts: what lines cut pictures into, whole stacks at a time. They are found by numpy, whose running minima are the
+faster ones."""
 
 from __future__ import annotations
 
 import numpy
 from numpy.typing import NDArray
 
-Lines = NDArray[numpy.bool_]  # (H, W)
-Parts = NDArray[numpy.int32]  # (H, W), the number of the part that each cell is in
+Lines = NDArray[numpy.bool_]  # (K, H, W)
+Parts = NDArray[numpy.int32]  # (K, H, W), the number of the part that each cell is in
 _BITS = 8  # of a number that holds a part, too
 _FAR = 1 << 28
+_CROSS = numpy.zeros((3, 3, 3), bool)  # cells hang together along rows and columns, and pictures not at all
+_CROSS[1, 1] = _CROSS[1, :, 1] = True
 
 
 def parted(lines: Lines, most: int, least: int, near: int) -> Parts:
-    """The parts, counted from 0 by size, that lines cut a picture into.
+    """The parts, counted from 0 by size, that lines cut each picture into.
 
     Lines belong to the part that is nearest; those that part nothing, further than `near` cells from a border between
     two, are a last part of their own. Parts beyond the `most` largest, or of fewer cells than `least`, count as lines.
     """
     own = _grown(_largest(~lines, most - 1, least))
     border = numpy.zeros_like(lines)
-    border[:-1] |= own[1:] != own[:-1]
     border[:, :-1] |= own[:, 1:] != own[:, :-1]
-    loose = lines & ~_wider(_wider(border, near).T, near).T
-    return numpy.where(loose, numpy.int32(most - 1), own) if loose.sum() >= least else own
+    border[:, :, :-1] |= own[:, :, 1:] != own[:, :, :-1]
+    loose = lines & ~_wider(_wider(border, near).swapaxes(1, 2), near).swapaxes(1, 2)
+    loose &= (numpy.count_nonzero(loose, axis=(1, 2)) >= least)[:, None, None]
+    own[loose] = most - 1
+    return own
 
 
 def covers(own: Parts, most: int, fine: int) -> NDArray[numpy.float32]:
-    """How much of each square of `fine` cells a side is each part's, (P, squares)."""
-    h, w = (side // fine for side in own.shape)
+    """How much of each square of `fine` cells a side is each part's, (K, P, squares)."""
+    count, h, w = len(own), own.shape[1] // fine, own.shape[2] // fine
     square = numpy.arange(h * fine)[:, None] // fine * w + numpy.arange(w * fine) // fine
-    found = numpy.bincount((own * (h * w) + square).ravel(), minlength=most * h * w)
-    return (found.reshape(most, h * w) / fine**2).astype(numpy.float32)
+    place = (own + most * numpy.arange(count)[:, None, None]) * (h * w) + square
+    found = numpy.zeros(count * most * h * w, numpy.float32)
+    if fine == 1:
+        found[place.ravel()] = 1  # of single cells there is nothing to count, which takes longer
+    else:
+        found[:] = numpy.bincount(place.ravel(), minlength=len(found))
+        found /= fine**2
+    return found.reshape(count, most, h * w)
 
 
 def borders(own: Parts, most: int) -> NDArray[numpy.float32]:
-    """How long a border each part has with each other, (P, P)."""
-    found = numpy.zeros(most**2, numpy.float32)
-    for one, other in ((own[1:], own[:-1]), (own[:, 1:], own[:, :-1])):
-        apart = one != other
-        found += numpy.bincount(one[apart] * most + other[apart], minlength=most**2)
-    square = found.reshape(most, most)
-    return square + square.T
+    """How long a border each part has with each other, (K, P, P)."""
+    found = numpy.zeros(len(own) * most**2, numpy.float32)
+    for one, other in ((own[:, 1:], own[:, :-1]), (own[:, :, 1:], own[:, :, :-1])):
+        apart = numpy.nonzero(one != other)
+        found += numpy.bincount((apart[0] * most + one[apart]) * most + other[apart], minlength=len(found))
+    square = found.reshape(-1, most, most)
+    return square + square.swapaxes(1, 2)
 
 
 def _largest(free: Lines, most: int, least: int) -> Parts:
-    """Each cell's place, from 1 on, among the largest pieces of free cells that hang together; 0 elsewhere."""
-    wall = numpy.pad(free, ((0, 0), (1, 1)))
-    begins, ends = (numpy.flatnonzero(each) for each in (wall[:, 1:] & ~wall[:, :-1], wall[:, :-1] & ~wall[:, 1:]))
-    number = numpy.zeros(len(begins) + 1, numpy.int32)
-    first = free & ~wall[:, :-2]  # where a run of free cells begins
-    run = numpy.cumsum(first, dtype=numpy.int32).reshape(free.shape) - 1
-    piece = _joined(run, free, len(begins))
-    size = numpy.bincount(piece, weights=ends - begins, minlength=1)
-    order = numpy.argsort(-size, kind="stable")[:most]
-    order = order[size[order] >= least]
-    place = numpy.zeros(len(size), numpy.int32)
-    place[order] = numpy.arange(len(order)) + 1
-    number[:-1] = place[piece]
-    return numpy.where(free, number[run], 0)
+    """Each cell's place, from 1 on, among the largest pieces of its picture's free cells that hang together; else 0."""
+    from scipy import ndimage  # only those who cut pictures wait for it
 
-
-def _joined(run: Parts, free: Lines, count: int) -> NDArray[numpy.int32]:
-    """The first run of the piece that each run is of: runs that touch are joined, and all joins are followed."""
-    both = free[1:] & free[:-1]
-    both[:, 1:] &= ~both[:, :-1]  # where a stretch of touching cells begins
-    above, below = run[:-1][both], run[1:][both]
-    piece: NDArray[numpy.int32] = numpy.arange(count, dtype=numpy.int32)
-    while len(above):
-        low, high = numpy.minimum(above, below), numpy.maximum(above, below)
-        numpy.minimum.at(piece, high, low)
-        while not numpy.array_equal(piece, follow := piece[piece]):
-            piece = follow
-        above, below = piece[low], piece[high]
-        apart = above != below
-        above, below = above[apart], below[apart]
-    return piece
+    piece, count = ndimage.label(free, _CROSS)
+    size = numpy.bincount(piece.ravel(), minlength=count + 1)
+    picture = numpy.zeros(count + 1, numpy.int32)
+    picture[piece] = numpy.arange(len(free))[:, None, None]
+    order = numpy.lexsort((-size[1:], picture[1:])) + 1
+    place = numpy.arange(1, count + 1) - numpy.searchsorted(picture[order], picture[order])
+    number = numpy.zeros(count + 1, numpy.int32)
+    number[order] = numpy.where((place <= most) & (size[order] >= least), place, 0)
+    found: Parts = number[piece]
+    return found
 
 
 def _grown(own: Parts) -> Parts:
@@ -82,14 +75,14 @@ def _grown(own: Parts) -> Parts:
 
     Numbers hold a place or a distance and, in their last bits, the part, so that the least of them tells both.
     """
-    y, x = numpy.ogrid[: own.shape[0], : own.shape[1]]
+    y, x = numpy.ogrid[: own.shape[1], : own.shape[2]]
     y, x = (each.astype(numpy.int32) << _BITS for each in (y, x))
-    left = numpy.maximum.accumulate(numpy.where(own > 0, x | own, -_FAR), axis=1)
-    right = numpy.minimum.accumulate(numpy.where(own > 0, x | own, _FAR)[:, ::-1], axis=1)[:, ::-1]
+    left = numpy.maximum.accumulate(numpy.where(own > 0, x | own, -_FAR), axis=2)
+    right = numpy.minimum.accumulate(numpy.where(own > 0, x | own, _FAR)[:, :, ::-1], axis=2)[:, :, ::-1]
     part = (1 << _BITS) - 1
     near = numpy.minimum(x - (left & ~part) | left & part, right - x)
-    above = numpy.minimum.accumulate(near - y, axis=0) + y
-    below = numpy.minimum.accumulate((near + y)[::-1], axis=0)[::-1] - y
+    above = numpy.minimum.accumulate(near - y, axis=1) + y
+    below = numpy.minimum.accumulate((near + y)[:, ::-1], axis=1)[:, ::-1] - y
     found: Parts = numpy.maximum((numpy.minimum(above, below) & part) - 1, 0).astype(numpy.int32)
     return found
 
@@ -100,7 +93,7 @@ def _wider(marked: Lines, near: int) -> Lines:
     while reach < near:
         step = min(near, 2 * reach + 1) - reach  # no further, or it would leap over cells at the picture's sides
         wider = marked.copy()
-        wider[step:] |= marked[:-step]
-        wider[:-step] |= marked[step:]
+        wider[:, step:] |= marked[:, :-step]
+        wider[:, :-step] |= marked[:, step:]
         marked, reach = wider, reach + step
     return marked

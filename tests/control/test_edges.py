@@ -28,9 +28,20 @@ from tests.control.structure import (
 )
 
 
+def cut_one(lines: Tensor) -> tuple[Tensor, Tensor]:
+    """The parts of one picture of four cells a latent, and how they meet."""
+    parts, meets = cut(lines[None], 4)
+    return parts[0], meets[0]
+
+
+def fields_of(parts: Tensor, meets: Tensor) -> Tensor:
+    """The two fields of one picture."""
+    return fields(parts[None], meets[None])[0].float() @ parts
+
+
 def there(lines: Tensor) -> tuple[Tensor, Tensor]:
     """The parts that are there, (P, H, W), and how long a border each has with each."""
-    parts, meets = cut(lines, 4)
+    parts, meets = cut_one(lines)
     some = parts.sum(1) > 0
     return parts[some].view(-1, lines.shape[0] // 4, lines.shape[1] // 4), meets[some][:, some]
 
@@ -68,20 +79,20 @@ def test_a_line_that_bounds_nothing_is_a_part_of_its_own() -> None:
 
 @pytest.mark.parametrize("value", [False, True])
 def test_nothing_but_lines_or_none_is_one_part_that_no_field_parts(value: bool) -> None:
-    parts, meets = cut(torch.full((64, 64), value), 4)
+    parts, meets = cut_one(torch.full((64, 64), value))
     assert parts.sum() == 256 and meets.max() == 0
-    assert not fields(parts, meets).any()
+    assert not fields_of(parts, meets).any()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_scribble_is_cut_into_no_more_parts_than_there_is_room_for(seed: int) -> None:
-    parts, meets = cut(gaussian(64, 64, seed=seed) > 0.8, 4)
+    parts, meets = cut_one(gaussian(64, 64, seed=seed) > 0.8)
     assert parts.sum(0).allclose(torch.ones(256)) and meets.sum() > 0
     assert meets.diagonal().max() == 0 and torch.equal(meets, meets.T)
 
 
 def test_what_lies_in_something_is_on_the_other_side_however_deep() -> None:
-    first, second = sides(meeting((0, 1), (1, 2), (2, 3), (0, 4)))
+    first, second = sides(meeting((0, 1), (1, 2), (2, 3), (0, 4))[None])[0]
     assert first[0] == first[2] == -first[1] == -first[3] == -first[4] and first[5] == 0
     assert not second.any()
 
@@ -95,14 +106,14 @@ def test_two_pairs_of_sides_part_nearly_all_that_meets(seed: int) -> None:
     for one, other in ((country[1:], country[:-1]), (country[:, 1:], country[:, :-1])):
         meets.index_put_((one, other), torch.ones(()), accumulate=True)
     meets = (meets + meets.T) * (1 - torch.eye(8))
-    first, second = sides(meets)
+    first, second = sides(meets[None])[0]
     alike = (first[:, None] == first) & ((second[:, None] == second) | (second[:, None] * second == 0))
     assert (meets * alike).sum() <= 0.02 * meets.sum()
 
 
 def test_fields_are_of_zero_mean_and_at_right_angles() -> None:
-    parts, meets = cut(gaussian(64, 64, seed=1) > 0.8, 4)
-    both = fields(parts, meets)
+    parts, meets = cut_one(gaussian(64, 64, seed=1) > 0.8)
+    both = fields_of(parts, meets)
     assert both.mean(-1).abs().max() < 1e-5
     assert both[0].norm() > 1 and (both[0] @ both[1]).abs() <= 1e-4 * both[0].norm() * both[1].norm()
 

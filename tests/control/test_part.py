@@ -6,9 +6,15 @@ import numpy
 import pytest
 from numpy.typing import NDArray
 
-from lib_pxl.control.part import Lines, borders, covers, parted
+from lib_pxl.control import part as stacks
+from lib_pxl.control.part import Lines, Parts, borders, covers
 
 CASES = [(seed, share) for seed in range(6) for share in (0.05, 0.3, 0.5, 0.8)]
+
+
+def parted(lines: Lines, most: int, least: int, near: int) -> Parts:
+    """The parts of one picture."""
+    return stacks.parted(lines[None], most, least, near)[0]
 
 
 def drawn(seed: int, share: float) -> Lines:
@@ -76,6 +82,16 @@ def test_lines_far_from_any_border_are_the_last_part(seed: int, share: float, ne
     assert numpy.array_equal(own == 5, far) and numpy.array_equal(own[~far], without[~far])
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_the_pictures_of_a_stack_have_nothing_to_do_with_one_another(share: float) -> None:
+    stack = numpy.random.default_rng(1).random((7, 16, 24)) < share
+    stack[2], stack[5] = False, True
+    own = stacks.parted(stack, 6, 4, 2)
+    assert numpy.array_equal(own, [parted(each, 6, 4, 2) for each in stack])
+    assert numpy.array_equal(covers(own, 6, 4), numpy.concatenate([covers(each[None], 6, 4) for each in own]))
+    assert numpy.array_equal(borders(own, 6), numpy.concatenate([borders(each[None], 6) for each in own]))
+
+
 def test_a_spiral_is_one_part() -> None:
     lines = numpy.zeros((63, 63), bool)
     y = x = 0
@@ -97,7 +113,7 @@ def numbers(seed: int) -> NDArray[numpy.int32]:
 @pytest.mark.parametrize("seed", range(3))
 def test_covers_are_shares_of_squares(seed: int, fine: int) -> None:
     own = numbers(seed)
-    for part, found in enumerate(covers(own, 7, fine)):
+    for part, found in enumerate(covers(own[None], 7, fine)[0]):
         squares = (own == part).reshape(12 // fine, fine, 20 // fine, fine)
         assert numpy.allclose(found, squares.mean((1, 3)).ravel())
 
@@ -111,4 +127,4 @@ def test_borders_count_every_pair_of_neighbours_from_both_sides(seed: int) -> No
             if near[0] < own.shape[0] and near[1] < own.shape[1] and own[y, x] != own[near]:
                 wanted[own[y, x], own[near]] += 1
                 wanted[own[near], own[y, x]] += 1
-    assert numpy.array_equal(borders(own, 7), wanted)
+    assert numpy.array_equal(borders(own[None], 7)[0], wanted)
