@@ -134,11 +134,12 @@ class Run:
         return replace(self._job, control=self.control, nokens=nokens, record=False).untraced().told()
 
     def revised(self, prompts: Mapping[str, list[str]], main: Collection[str]) -> Mapping[str, list[str]]:
-        """The prompts as the axes of a grid have them."""
-        if self.problem is None and (self.nokens.instead is not None or self.nokens.mix is not None):
-            with self.stepping_aside():
-                return revised(self.nokens, prompts, main)
-        return prompts
+        """The prompts as the axes of a grid have them; without a noken where an axis has a value that is none."""
+        if self.problem is not None or (self.nokens.instead is None and self.nokens.mix is None):
+            return prompts
+        with self.stepping_aside(wholly=False):
+            return revised(self.nokens, prompts, main)
+        return dict(zip(prompts, silent(list(prompts.values())), strict=True))
 
     def say(self, prompts: Sequence[list[str]]) -> Sequence[list[str]]:
         """A batch's prompts as the host is to read them; the very same where none of them names a noken."""

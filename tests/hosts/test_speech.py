@@ -16,7 +16,7 @@ from lib_pxl.hosts.carried import carried
 from lib_pxl.hosts.fake import SAMPLERS, FakeHost, Picture
 from lib_pxl.hosts.job import Job, Nokens
 from lib_pxl.hosts.morph import MorphGuest
-from lib_pxl.hosts.run import ERROR_KEY, KEY
+from lib_pxl.hosts.run import ERROR_KEY, KEY, Run
 from lib_pxl.hosts.speech import revised
 from lib_pxl.noken import Noken, breed
 from lib_pxl.noken.carry import halved
@@ -366,6 +366,15 @@ def test_an_axis_puts_its_noken_in_every_mention_or_behind_the_prompt() -> None:
         revised(Nokens(mix=0.5), {"main": ["<noken:x>"]}, ["main"])
     with pytest.raises(NokenError):
         revised(Nokens(instead="a~b~c"), prompts, ["main"])
+
+
+def test_an_axis_that_says_no_noken_leaves_the_rest_of_the_job_alone(host: FakeHost) -> None:
+    run = Run(host, host.desk)
+    layer = {"source": {"kind": "noise"}, "mode": "color", "strength": 0.5}
+    given = {"control": {"enabled": True, "layers": [layer]}}
+    run.start(given, lambda job: replace(job, nokens=replace(job.nokens, instead="a~b~c")))
+    assert run.revised({"main": ["a <noken:x>, b"], "negative": ["c"]}, ["main"]) == {"main": ["a, b"], "negative": ["c"]}
+    assert run.active and run.complaint and "wanted a name, A~B" in run.complaint
 
 
 def test_what_an_axis_says_is_not_in_the_infotext() -> None:
