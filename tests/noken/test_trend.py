@@ -115,7 +115,7 @@ def test_without_a_score_or_with_equal_ones_the_middle_of_a_litter_stays(score: 
 
 def climbed(seed: int, score: Callable[[Sequence[Noken]], list[float]], **way: Any) -> float:
     parents = [noken(2, 10 * seed + each) for each in range(4)]
-    *_, last = evolve(parents, score, 5, 6, 2, 0.1, seed, angle=25, table=TABLE, **way)
+    *_, last = evolve(parents, score, 8, 6, 2, 0.1, seed, angle=25, table=TABLE, **way)
     return max(score(last.survivors))
 
 
@@ -124,14 +124,14 @@ def test_an_even_slope_is_climbed_higher_than_by_chance_and_than_without_a_trend
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_chance, by_choice, led = [], [], []
-    for seed in range(12):
+    for seed in range(30):  # of 12, whether it is sure depends on how a processor rounds
         aim = headings([noken(2, 5000 + seed)])[0]
 
         def score(nokens: Sequence[Noken], aim: Tensor = aim) -> list[float]:
             return (headings(nokens) @ aim).tolist()
 
         parents = [noken(2, 10 * seed + each) for each in range(4)]
-        by_chance.append(max(score(bear(parents, 30, seed, method, angle=25, table=TABLE, near=0.5))))
+        by_chance.append(max(score(bear(parents, 48, seed, method, angle=25, table=TABLE, near=0.5))))
         led.append(climbed(seed, score, method=method))
         with monkeypatch.context() as patch:
             patch.setattr(Trend, "drawn", lambda self, prior, draw: prior)
