@@ -373,7 +373,8 @@ def test_an_axis_that_says_no_noken_leaves_the_rest_of_the_job_alone(host: FakeH
     layer = {"source": {"kind": "noise"}, "mode": "color", "strength": 0.5}
     given = {"control": {"enabled": True, "layers": [layer]}}
     run.start(given, lambda job: replace(job, nokens=replace(job.nokens, instead="a~b~c")))
-    assert run.revised({"main": ["a <noken:x>, b"], "negative": ["c"]}, ["main"]) == {"main": ["a, b"], "negative": ["c"]}
+    prompts = {"main": ["a <noken:x>, b"], "negative": ["c"]}
+    assert run.revised(prompts, ["main"]) == {"main": ["a, b"], "negative": ["c"]}
     assert run.active and run.complaint and "wanted a name, A~B" in run.complaint
 
 
