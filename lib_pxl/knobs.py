@@ -11,7 +11,7 @@ from typing import Any
 
 from lib_pxl.errors import ProgramError, shown
 
-_unfit = re.compile("[\0\ud800-\udfff]")  # no file takes these
+_unfit = re.compile("[\ud800-\udfff]")  # no file takes these
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,14 @@ class Text(Knob):
         """The text as given, as long as it can be written into a file; None only where the knob may be left out."""
         if value is None and not self.required:
             return None
-        if not isinstance(value, str) or not value.strip() or _unfit.search(value):
+        if not isinstance(value, str) or not value.strip() or not _fits(value):
             raise ProgramError(where, got=value, wanted=self.help)
         return value
+
+
+def _fits(text: str) -> bool:
+    """Whether it can be written; a picture in base64 has a million letters, of which no surrogate is looked for."""
+    return "\0" not in text and (text.isascii() or not _unfit.search(text))
 
 
 def counts(knob: Knob, values: Mapping[str, Any]) -> bool:
