@@ -48,11 +48,11 @@ from lib_pxl.hosts.order import Order
 from lib_pxl.hosts.recorder import Finished, Heard, encoder_name, pooled
 from lib_pxl.hosts.run import KEY
 from lib_pxl.noken.genome import Noken
+from lib_pxl.share.consent import SWITCH
 from lib_pxl.taste.template import wildcard_folders
 
 T = TypeVar("T")
 FOLDERS = "pxl_map_folders"
-UNSHARED = "pxl_no_share"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
 _count = itertools.count()
 OUTPUTS = ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_extras_samples", "outdir_save")
@@ -94,9 +94,9 @@ class WebuiHost:
         """As --nowebui, --pxl-no-share and the setting say; the setting may change while the host runs."""
         if shared.cmd_opts.nowebui:
             return "--nowebui: a run without a page shares nothing"
-        if getattr(shared.cmd_opts, UNSHARED, False):
+        if getattr(shared.cmd_opts, SWITCH, False):
             return "--pxl-no-share is set: nothing is shared, whatever was agreed to"
-        if getattr(shared.opts, UNSHARED, False):
+        if getattr(shared.opts, SWITCH, False):
             return "sharing is switched off in the settings, under pxl"
         return ""
 
@@ -510,7 +510,7 @@ def _add_settings() -> None:
     off = shared.OptionInfo(
         False, "Share nothing, whatever was agreed to on the Share tab", section=("pxl", "pxl"), restrict_api=True
     )
-    shared.opts.add_option(UNSHARED, off)
+    shared.opts.add_option(SWITCH, off)
 
 
 def _hires_steps(p: Any) -> int:

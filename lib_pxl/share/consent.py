@@ -32,6 +32,7 @@ TEXT = {
     "from many people's opinions cannot be unlearned; yours drop out when it is learned the next time.",
 }
 NO_TRACK = "DO_NOT_TRACK"
+SWITCH = "pxl_no_share"  # of a WebUI's settings, and of its command line
 OFF = ("", "0", "false", "no")
 
 

@@ -58,9 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Do it."""
     from lib_pxl.sharing.office import Office
+    from lib_pxl.sharing.switch import switched_off
     from lib_pxl.sharing.tour import Tour
 
-    office = Office(Tour(data_folder(given.data_dir)), given.profile)
+    data = data_folder(given.data_dir)
+    office = Office(Tour(data, lambda: switched_off(data)), given.profile)
     acts: dict[str, Callable[[argparse.Namespace, Office], int]] = {
         "status": _status, "preview": _preview, "send": _send, "log": _log, "withdraw": _withdraw, "erase": _erase,
         "key": _key,

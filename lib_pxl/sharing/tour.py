@@ -25,10 +25,9 @@ GRACE = 3600.0  # seconds that it lies in the outbox before
 class Tour:
     """One for each data folder, with its own courier; the database is not opened before something is asked of it."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, reason: Callable[[], str] = lambda: "") -> None:
+        self.data, self.reason = data, reason
         self.open: Callable[[], Database] = lambda: Database(data / FILE)
-        self.reason: Callable[[], str] = lambda: ""
         self.courier = Courier(self.step)
         self._is_manned = False
         self._sharers: dict[str, Sharer] = {}

@@ -58,6 +58,30 @@ def test_the_status_says_what_is(own: Office, share: Told, monkeypatch: pytest.M
     assert share("status").startswith("closed: DO_NOT_TRACK is set")
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('{"pxl_no_share": true}', "closed: sharing is switched off in the WebUI's settings"),
+        ('{"pxl_no_share": tr', "closed: the settings in config.json cannot be read"),
+        ('{"pxl_no_share": false, "samples_save": true}', ""),
+        ("[1]", ""),
+    ],
+)
+def test_the_switch_of_the_webui_around_holds_for_commands_too(
+    own: Office, share: Told, tmp_path: Path, settings: str, said: str
+) -> None:
+    file = tmp_path.parent / "config.json"
+    with running() as receiver:
+        own.agree(yes(receiver.url))
+        try:
+            file.write_text(settings)
+            assert ("closed" in share("status")) == bool(said) and share("status").startswith(said)
+            share("send", code=1 if said else 0)
+            assert len(receiver.batches) == (not said)
+        finally:
+            file.unlink()
+
+
 def test_the_preview_is_what_is_sent(own: Office, share: Told) -> None:
     with running() as receiver:
         own.agree(yes(receiver.url))
