@@ -15,7 +15,8 @@ from lib_pxl.taste.opinion import Item
 
 LOOKED_AT = 64  # items between which the duel is sought
 GOALS = 64  # other items, half as many duels of which it is to teach about
-AT_RANDOM, AGAIN = 0.1, 0.07  # shares of duels that keep the model honest, and measure the person's own consistency
+AT_RANDOM, AGAIN = 0.05, 0.05  # shares of duels that keep the model honest, and measure the person's own consistency
+EARLY = 20  # duels before which none is asked again: they have more to teach
 
 
 class Asking(Protocol):
@@ -74,7 +75,7 @@ def _before(taste: Asking, items: Sequence[Item], draw: random.Random) -> tuple[
     """A duel that was asked before, with its sides changed."""
     known = {item.id: item for item in items}
     there = [(known[a], known[b]) for a, b in taste.asked if a in known and b in known]
-    if not there:
+    if len(there) < EARLY:
         return None
     first, second = draw.choice(there)
     return second, first

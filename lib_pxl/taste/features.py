@@ -25,10 +25,10 @@ SHARES = {
     "place": 0.04,  # the first words once more
     "phrase": 0.06,  # neighbours, in their order
     "pair": 0.12,  # words near each other, in any order
-    "setting": 0.25,
+    "setting": 0.75,
     "length": 0.08,
     "word with setting": 0.10,
-    "length with setting": 0.06,
+    "length with setting": 0.18,
     "negative": 0.08,
     "caption": 0.15,
     "vector": 0.25,

@@ -20,7 +20,8 @@ from lib_pxl.taste.opinion import MAX_CATEGORY
 from lib_pxl.taste.solve import Learned
 from lib_pxl.taste.table import Vocabulary
 
-KEY, VERSION = "pxl_taste", 1
+KEY, VERSION = "pxl_taste", 2
+EARLIER = 1  # its usual choice was another one
 WANTED = "a taste that pxl saved"
 MAX_BYTES, MAX_HEADER, MAX_CATEGORIES = 1 << 31, 16 << 20, 10_000
 
@@ -69,7 +70,7 @@ def read(path: Path) -> Contents:
         with safetensors.safe_open(path, "pt") as file:
             told = json.loads((file.metadata() or {})[KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dictionary)
-        if told["version"] != VERSION or tuple(told["kinds"]) != KINDS:
+        if told["version"] not in (VERSION, EARLIER) or tuple(told["kinds"]) != KINDS:
             raise TasteError(what, got=Words(f"version {told['version']!r}"), wanted=f"version {VERSION}")
         contents = _contents(told, tensors)
     except PxlError:
@@ -87,11 +88,14 @@ def _contents(told: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
     learned = Learned(
         float32["basis"], tensors["mean"].double(), float32["scale"], float32["factors"], bool(told["over_weights"])
     )
+    choice = Choice(tuple((str(name), max(-20, min(20, int(count)))) for name, count in told["choice"]))
+    if told["version"] == EARLIER:
+        choice = choice.moved("variance", 1).moved("setting", -1)
     return Contents(
         Vocabulary(tensors["keys"].long(), tensors["kinds"].to(torch.uint8), float32["shares"], usual),
         learned,
         [str(name)[:MAX_CATEGORY] for name in told["categories"][:MAX_CATEGORIES]],
-        Choice(tuple((str(name), max(-20, min(20, int(count)))) for name, count in told["choice"])),
+        choice,
         min(max(float(told["ties"]), 1e-6), 0.999),
         Card.parse(told["card"]),
         [(str(first), str(second)) for first, second in told["asked"]],

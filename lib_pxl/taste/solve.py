@@ -83,6 +83,12 @@ def mode(gram: Tensor, answers: Answers, close: float = CLOSE) -> Mode:
     return Mode(utility, weight, root, lower)
 
 
+def evidence(found: Mode, answers: Answers) -> float:
+    """How likely the answers are beforehand: the logarithm of what Laplace's method makes of it."""
+    likely = answers.log_chance(found.utility).sum() - found.utility @ found.weight / 2
+    return float(likely - found.lower.diagonal().log().sum())
+
+
 def predicted(found: Mode, cross: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of other rows, by their prior covariance with those known (M, N) and their own variance."""
     known = torch.linalg.solve_triangular(found.lower, (found.root * cross).mT, upper=False)

@@ -40,6 +40,17 @@ def test_what_is_saved_is_loaded(exact: int, tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_a_file_of_the_first_version_says_what_it_said(tmp_path: Path) -> None:
+    """Its steps were counted from a variance of 3 and a third of what settings may usually explain now."""
+    now, path = taste(), tmp_path / "a.safetensors"
+    steps = now.choice.moved("variance", -1).moved("setting", 1).steps
+    path.write_bytes(changed(path, {"version": 1, "choice": steps}))
+    then = Taste.load(path)
+    assert then.choice.strength == now.choice.strength and torch.equal(then.choice.shares, now.choice.shares)
+    for one, other in zip(now.score(POOL), then.score(POOL), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
 def test_no_word_is_in_the_file(tmp_path: Path) -> None:
     taste().save(tmp_path / "a.safetensors")
     data = (tmp_path / "a.safetensors").read_bytes()

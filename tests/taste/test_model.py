@@ -260,11 +260,17 @@ def test_any_opinions_can_be_learned_from(data: st.DataObject) -> None:
 
 def test_the_next_duel_is_repeatable_and_of_two_different_items() -> None:
     taste = Taste.fit(POOL, duels(POOL, likes_neon, 20))
-    asked = [tuple(item.id for item in taste.next_duel(POOL, seed=seed)) for seed in range(60)]
-    assert asked == [tuple(item.id for item in taste.next_duel(POOL, seed=seed)) for seed in range(60)]
-    assert all(a != b for a, b in asked) and len(set(asked)) > 40
+    asked = [tuple(item.id for item in taste.next_duel(POOL, seed=seed)) for seed in range(100)]
+    assert asked == [tuple(item.id for item in taste.next_duel(POOL, seed=seed)) for seed in range(100)]
+    assert all(a != b for a, b in asked) and len(set(asked)) > 60
     before = {frozenset(pair) for pair in taste.asked}
     assert 1 <= sum(frozenset(pair) in before for pair in asked) <= 15
+
+
+def test_the_first_duels_are_not_asked_again() -> None:
+    few = Taste.fit(POOL, duels(POOL, likes_neon, 19))
+    before = {frozenset(pair) for pair in few.asked}
+    assert not before & {frozenset(item.id for item in few.next_duel(POOL, seed=seed)) for seed in range(100)}
 
 
 def test_the_next_duel_is_where_there_is_something_to_learn() -> None:
