@@ -103,6 +103,24 @@ def place(picture: Image.Image, fit: str, canvas: Canvas) -> Image.Image:
     return whole.crop(canvas.region.box).resize(canvas.size, Image.Resampling.LANCZOS)
 
 
+def still(source: str, fit: str, canvas: Canvas) -> Image.Image:
+    """The picture behind a source, placed."""
+    return _once(canvas.still, source, fit, canvas)
+
+
+def mask(source: str, fit: str, canvas: Canvas) -> Image.Image:
+    """The mask behind a source, placed."""
+    return _once(canvas.mask, source, fit, canvas)
+
+
+def _once(opened: Callable[[str], Image.Image], source: str, fit: str, canvas: Canvas) -> Image.Image:
+    """Opened and placed for the first layer that asks for it; the others find it there."""
+    known = (opened.__name__, source, fit)
+    if known not in canvas.placed:
+        canvas.placed[known] = place(opened(source), fit, canvas)
+    return canvas.placed[known]
+
+
 def pixels(picture: Image.Image) -> Tensor:
     """(C, H, W) in [0, 1] from a picture."""
     values = numpy.array(picture)
