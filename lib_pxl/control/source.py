@@ -97,7 +97,9 @@ class Grown:
         colours = torch.stack(list(self._colours(canvas.width, canvas.height))) * 2 - 1  # (K, 3, H, W)
         bias = torch.zeros(3) if canvas.rgb_bias is None else canvas.rgb_bias.cpu()
         back = torch.linalg.pinv(canvas.rgb.cpu().float())  # (3, C)
-        return torch.einsum("krhw,rc->kchw", colours - bias[:, None, None], back).to(canvas.device)
+        found = back.mT @ (colours - bias[:, None, None]).flatten(2)  # (K, C, H*W)
+        latents: Tensor = found.view(len(colours), -1, canvas.height, canvas.width)
+        return latents.to(canvas.device)
 
     def _colours(self, width: int, height: int) -> Iterator[Tensor]:
         for seed in range(len(self.field.phase) // 3):
