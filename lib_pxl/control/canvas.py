@@ -47,6 +47,7 @@ class Canvas:
     first: int = 0  # the place of this batch's first image in the whole job
     annotators: Mapping[str, Callable[[Image.Image], Image.Image]] = field(default_factory=dict)
     roots: Sequence[Path] | None = None  # the folders in which a path may lie; None: anywhere
+    placed: dict[tuple[str, ...], Image.Image] = field(default_factory=dict)  # stills and masks that layers may share
 
     @property
     def size(self) -> tuple[int, int]:

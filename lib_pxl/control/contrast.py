@@ -28,24 +28,29 @@ _SLIGHT = 1e-4  # of a span of rows, what is thinner is rounding's
 _NIL = 1e-12
 
 
-def contrasted(stage: Stage, rows: Tensor, along: Tensor) -> Made:
-    """Raise what an estimate has of some fields, and take back what is neither theirs nor of the rows (K, P, H*W).
+def bases(products: Tensor, along: Tensor, places: int) -> Tensor:
+    """What spans rows (K, P, H*W) beside some fields, then the fields, all at right angles, as sums (K, P - 1 + F, P).
 
-    Fields are sums of rows (K, F, P), of zero mean and at right angles to one another; one that is flat does nothing.
-    So all that is asked of them is found in the rows' products with one another.
+    Fields are sums of rows (K, F, P), of zero mean and at right angles to one another; one that is flat is all 0. All
+    that is asked of the rows is found in their products with one another (K, P, P).
     """
-    choose = stage.chooser()
-    products, along = (rows @ rows.mT).double(), along.double()
+    products, along = products.double(), along.double()
     size = (along @ products * along).sum(-1).clamp_min(0).sqrt()  # (K, F)
-    flat = size < _FLAT * math.sqrt(rows.shape[-1])
-    units = along / size.masked_fill(flat, math.inf)[..., None]
-    others = torch.eye(rows.shape[1]) - products @ units.mT @ units
+    units = along / size.masked_fill(size < _FLAT * math.sqrt(places), math.inf)[..., None]
+    others = torch.eye(products.shape[-1]) - products @ units.mT @ units
     others = orthonormal(others @ products @ others.mT) @ others
     # A field takes one row's place, so that the first of the others is none.
-    bases = torch.cat([others[:, 1:], units], dim=1).float() @ rows
-    first = rows.shape[1] - 1
+    return torch.cat([others[:, 1:], units], dim=1).float()
+
+
+def contrasted(stage: Stage, bases: Tensor, fields: int) -> Made:
+    """Raise what an estimate has of the last so many of some bases, and take back what is of none of them."""
+    choose = stage.chooser()
+    first = bases.shape[1] - fields
     shown = bases[:, first:]
-    most = _USUAL * _S0 * math.sqrt(2 * stage.canvas.channels) / (shown.amax(-1) - shown.amin(-1)).masked_fill(flat, 1)
+    span = shown.amax(-1) - shown.amin(-1)  # (K, F)
+    flat = span == 0
+    most = _USUAL * _S0 * math.sqrt(2 * stage.canvas.channels) / span.masked_fill(flat, 1)
     live = (~flat).any(1).float()[:, None]
     further = stage.strength.clamp_min(_FLAT) ** -_FURTHER
     gain = gains(stage.schedule, stage.strength)[:, None] * stage.seen(live)

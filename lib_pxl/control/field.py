@@ -70,18 +70,16 @@ def cover(field: Tensor, share: float, soft: float) -> Tensor:
     Places are ranked, so the share is a count of pixels; the border takes as much from the one side as from the other.
     """
     flat = field.flatten(-2)
-    rank = torch.empty_like(flat).scatter_(
-        -1,
-        _order(flat),
-        ((torch.arange(flat.shape[-1], device=flat.device) + 0.5) / flat.shape[-1]).expand_as(flat),
-    )
+    rank = (torch.arange(flat.shape[-1], device=flat.device) + 0.5) / flat.shape[-1]
     border = max(soft * 2 * min(share, 1 - share), 1e-6)
     t = ((rank - (1 - share)) / border + 0.5).clamp(0, 1)
-    return (t * t * (3 - 2 * t)).reshape(field.shape)
+    through = (t * t * (3 - 2 * t)).expand_as(flat)
+    return torch.empty_like(flat).scatter_(-1, _order(flat), through).reshape(field.shape)
 
 
 def _order(x: Tensor) -> Tensor:
     """The order that sorts x to 16 bits, what is equal then as it lies; numpy sorts so few bits ten times as fast."""
-    low, high = (each[..., None] for each in x.aminmax(dim=-1))
-    levels = ((x - low) * (_LEVELS / (high - low).clamp_min(_NIL))).cpu().numpy().astype(numpy.uint16)
+    low = x.amin(-1, keepdim=True)
+    span = (x.amax(-1, keepdim=True) - low).clamp_min(_NIL)
+    levels = ((x - low) * (_LEVELS / span)).cpu().numpy().astype(numpy.uint16)
     return torch.from_numpy(numpy.argsort(levels, axis=-1, kind="stable")).to(x.device)

@@ -47,21 +47,23 @@ FITS = {
 
 def luma(pixels: Tensor, canvas: Canvas) -> Tensor:
     """Brightness alone, as television weighs the colours (Rec. 709)."""
-    return (pixels * pixels.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]).sum(0, keepdim=True).expand(3, -1, -1)
+    weights = pixels.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]
+    red, green, blue = (pixels * weights).unbind(-3)
+    return (red + green + blue)[..., None, :, :].expand_as(pixels)
 
 
 def edges(pixels: Tensor, canvas: Canvas) -> Tensor:
-    """Outlines: how steep the brightness is, as white as the steepest twentieth of the picture."""
+    """Outlines: how steep the brightness is, as white as the steepest twentieth of the picture; of many, of each."""
     wide = max(3, min(pixels.shape[-2:]) // 64 | 1)
-    grey = luma(pixels, canvas)[:1]
-    wider = F.pad(grey[None], [wide // 2] * 4, mode="replicate")
+    wider = F.pad(luma(pixels, canvas)[..., :1, :, :], [wide // 2] * 4, mode="replicate")
     soft = _mean(_mean(wider, wide).mT, wide).mT
     near = F.pad(soft, [1] * 4, mode="replicate")
     down, along = near[..., 2:, 1:-1] - near[..., :-2, 1:-1], near[..., 1:-1, 2:] - near[..., 1:-1, :-2]
-    steep = down.hypot(along)[0]
-    place = max(1, round(0.95 * steep.numel())) - 1
-    most = float(numpy.partition(steep.numpy().ravel(), place)[place])  # which is quicker than torch's
-    return (steep / max(most, _FAINT)).clamp(0, 1).expand(3, -1, -1)
+    steep = down.hypot(along)  # (…, 1, H, W)
+    flat = steep.flatten(-2)
+    place = max(1, round(0.95 * flat.shape[-1])) - 1
+    most = torch.from_numpy(numpy.partition(flat.numpy(), place)[..., place])  # which is quicker than torch's
+    return (steep / most.clamp_min(_FAINT)[..., None, None]).clamp(0, 1).expand_as(pixels)
 
 
 def _mean(x: Tensor, wide: int) -> Tensor:
@@ -101,6 +103,24 @@ def place(picture: Image.Image, fit: str, canvas: Canvas) -> Image.Image:
         return fitted(picture, canvas.size)
     whole = fitted(picture, canvas.region.size)
     return whole.crop(canvas.region.box).resize(canvas.size, Image.Resampling.LANCZOS)
+
+
+def still(source: str, fit: str, canvas: Canvas) -> Image.Image:
+    """The picture behind a source, placed."""
+    return _once(canvas.still, source, fit, canvas)
+
+
+def mask(source: str, fit: str, canvas: Canvas) -> Image.Image:
+    """The mask behind a source, placed."""
+    return _once(canvas.mask, source, fit, canvas)
+
+
+def _once(opened: Callable[[str], Image.Image], source: str, fit: str, canvas: Canvas) -> Image.Image:
+    """Opened and placed for the first layer that asks for it; the others find it there."""
+    known = (opened.__name__, source, fit)
+    if known not in canvas.placed:
+        canvas.placed[known] = place(opened(source), fit, canvas)
+    return canvas.placed[known]
 
 
 def pixels(picture: Image.Image) -> Tensor:

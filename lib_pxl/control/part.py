@@ -3,13 +3,15 @@ faster ones."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy
 from numpy.typing import NDArray
 
 Lines = NDArray[numpy.bool_]  # (K, H, W)
 Parts = NDArray[numpy.int32]  # (K, H, W), the number of the part that each cell is in
-_BITS = 8  # of a number that holds a part, too
-_FAR = 1 << 28
+_STEP = 1 << 8  # from a cell to the next, in a number whose last bits are a part
+_FAR = numpy.int32(1 << 28)
 _CROSS = numpy.zeros((3, 3, 3), bool)  # cells hang together along rows and columns, and pictures not at all
 _CROSS[1, 1] = _CROSS[1, :, 1] = True
 
@@ -36,21 +38,19 @@ def covers(own: Parts, most: int, fine: int) -> NDArray[numpy.float32]:
     square = numpy.arange(h * fine)[:, None] // fine * w + numpy.arange(w * fine) // fine
     place = (own + most * numpy.arange(count)[:, None, None]) * (h * w) + square
     found = numpy.zeros(count * most * h * w, numpy.float32)
-    if fine == 1:
-        found[place.ravel()] = 1  # of single cells there is nothing to count, which takes longer
-    else:
-        found[:] = numpy.bincount(place.ravel(), minlength=len(found))
-        found /= fine**2
+    found[:] = numpy.bincount(place.ravel(), minlength=len(found))
+    found /= fine**2
     return found.reshape(count, most, h * w)
 
 
 def borders(own: Parts, most: int) -> NDArray[numpy.float32]:
     """How long a border each part has with each other, (K, P, P)."""
+    row = (numpy.arange(len(own), dtype=own.dtype)[:, None, None] * most + own) * most
     found = numpy.zeros(len(own) * most**2, numpy.float32)
-    for one, other in ((own[:, 1:], own[:, :-1]), (own[:, :, 1:], own[:, :, :-1])):
-        apart = numpy.nonzero(one != other)
-        found += numpy.bincount((apart[0] * most + one[apart]) * most + other[apart], minlength=len(found))
+    for one, other in ((row[:, 1:], own[:, :-1]), (row[:, :, 1:], own[:, :, :-1])):
+        found += numpy.bincount((one + other).ravel(), minlength=len(found))
     square = found.reshape(-1, most, most)
+    square[:, range(most), range(most)] = 0  # where a part goes on, it meets no other
     return square + square.swapaxes(1, 2)
 
 
@@ -60,31 +60,30 @@ def _largest(free: Lines, most: int, least: int) -> Parts:
 
     piece, count = ndimage.label(free, _CROSS)
     size = numpy.bincount(piece.ravel(), minlength=count + 1)
-    picture = numpy.zeros(count + 1, numpy.int32)
-    picture[piece] = numpy.arange(len(free))[:, None, None]
-    order = numpy.lexsort((-size[1:], picture[1:])) + 1
-    place = numpy.arange(1, count + 1) - numpy.searchsorted(picture[order], picture[order])
+    last = numpy.maximum.accumulate(piece.max((1, 2)))  # pieces are numbered one picture after the other
+    picture = numpy.searchsorted(last, numpy.arange(1, count + 1))
+    order = numpy.lexsort((-size[1:], picture)) + 1
+    place = numpy.arange(1, count + 1) - numpy.searchsorted(picture, picture)
     number = numpy.zeros(count + 1, numpy.int32)
     number[order] = numpy.where((place <= most) & (size[order] >= least), place, 0)
-    found: Parts = number[piece]
+    found: Parts = number.take(piece)
     return found
 
 
 def _grown(own: Parts) -> Parts:
     """Every cell's part, counted from 0: that of the nearest cell that has one, along rows and columns.
 
-    Numbers hold a place or a distance and, in their last bits, the part, so that the least of them tells both.
+    Numbers hold a distance and, in their last bits, the part, so that the least of them tells both. All pictures are
+    walked together, line by line, there and back, which is quicker than numpy's accumulate.
     """
-    y, x = numpy.ogrid[: own.shape[1], : own.shape[2]]
-    y, x = (each.astype(numpy.int32) << _BITS for each in (y, x))
-    left = numpy.maximum.accumulate(numpy.where(own > 0, x | own, -_FAR), axis=2)
-    right = numpy.minimum.accumulate(numpy.where(own > 0, x | own, _FAR)[:, :, ::-1], axis=2)[:, :, ::-1]
-    part = (1 << _BITS) - 1
-    near = numpy.minimum(x - (left & ~part) | left & part, right - x)
-    above = numpy.minimum.accumulate(near - y, axis=1) + y
-    below = numpy.minimum.accumulate((near + y)[:, ::-1], axis=1)[:, ::-1] - y
-    found: Parts = numpy.maximum((numpy.minimum(above, below) & part) - 1, 0).astype(numpy.int32)
-    return found
+    near = numpy.where(own > 0, own, _FAR)
+    for axis in (2, 1):
+        lines = numpy.ascontiguousarray(numpy.moveaxis(near, axis, 0))
+        for way in (lines, lines[::-1]):
+            for before, here in pairwise(way):
+                numpy.minimum(here, before + _STEP, out=here)
+        near = numpy.moveaxis(lines, 0, axis)
+    return numpy.ascontiguousarray(numpy.maximum((near & _STEP - 1) - 1, 0))
 
 
 def _wider(marked: Lines, near: int) -> Lines:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from lib_pxl.control import gate
+from lib_pxl.control import map as maps
 from lib_pxl.control.canvas import Canvas, Schedule
 from lib_pxl.control.layer import Layer
-from lib_pxl.control.map import pixels, place
 from lib_pxl.control.mode import MODES
 from lib_pxl.control.plan import Part, Plan, planned
 from lib_pxl.control.source import SOURCES, Look
@@ -84,7 +84,7 @@ class Program:
 
     def prepare(self, canvas: Canvas) -> Plan:
         """All that can fail or is slow, done before the first step: pictures, targets, masks, tables."""
-        schedule = Schedule.parse(canvas.sigmas, canvas.device)
+        schedule, canvas = Schedule.parse(canvas.sigmas, canvas.device), replace(canvas, placed={})
         parts = []
         for i, layer in enumerate(self.layers):
             strength = layer.strengths(schedule.progress, canvas.hires)
@@ -190,6 +190,6 @@ def share_of(layer: Layer, canvas: Canvas, schedule: Schedule, acts: Tensor, whe
 
 
 def _mask_share(layer: Layer, canvas: Canvas) -> Tensor:
-    mask = pixels(place(canvas.mask(str(layer.mask)), layer.fit, canvas))[None]  # (1, 1, H*f, W*f)
+    mask = maps.pixels(maps.mask(str(layer.mask), layer.fit, canvas))[None]  # (1, 1, H*f, W*f)
     size = (canvas.height, canvas.width)
     return torch.nn.functional.interpolate(mask, size=size, mode="area").to(canvas.device)

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lib_pxl.control import map as maps
 from lib_pxl.control.canvas import Canvas, Schedule
 from lib_pxl.control.field import Field
 from lib_pxl.control.map import MAPS, pixels, place
@@ -47,9 +48,9 @@ class Look:
     fit: str
     canvas: Canvas
 
-    def at(self, image: Image.Image) -> Tensor:
-        """The map of a picture (3, H*factor, W*factor)."""
-        return self.through(pixels(place(image, self.fit, self.canvas)))
+    def at(self, placed: Image.Image) -> Tensor:
+        """The map of a picture of the canvas's size, (3, H*factor, W*factor)."""
+        return self.through(pixels(placed))
 
     def through(self, values: Tensor) -> Tensor:
         """The map of pixels (3, …) that lie on the canvas already."""
@@ -59,14 +60,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Frames that are pictures."""
+    """Frames that are pictures of the canvas's size."""
 
     which: Tensor
     images: Callable[[], Iterator[Image.Image]]
     look: Look
 
     def pixels(self, enough: int | None = None) -> Iterator[Tensor]:
-        """Each frame, fitted to the canvas; it is there anyway, so it is never made smaller."""
+        """Each frame; it is there anyway, so it is never made smaller."""
         return map(self.look.at, self.images())
 
     def latents(self) -> Tensor:
@@ -96,7 +97,9 @@ class Grown:
         colours = torch.stack(list(self._colours(canvas.width, canvas.height))) * 2 - 1  # (K, 3, H, W)
         bias = torch.zeros(3) if canvas.rgb_bias is None else canvas.rgb_bias.cpu()
         back = torch.linalg.pinv(canvas.rgb.cpu().float())  # (3, C)
-        return torch.einsum("krhw,rc->kchw", colours - bias[:, None, None], back).to(canvas.device)
+        found = back.mT @ (colours - bias[:, None, None]).flatten(2)  # (K, C, H*W)
+        latents: Tensor = found.view(len(colours), -1, canvas.height, canvas.width)
+        return latents.to(canvas.device)
 
     def _colours(self, width: int, height: int) -> Iterator[Tensor]:
         for seed in range(len(self.field.phase) // 3):
@@ -111,7 +114,7 @@ class Grown:
 
 def still(own: Mapping[str, Any], look: Look, schedule: Schedule) -> Frames:
     """One picture."""
-    image = look.canvas.still(own["image"])
+    image = maps.still(own["image"], look.fit, look.canvas)
     return Pictures(_always(look, schedule), lambda: iter([image]), look)
 
 
@@ -130,7 +133,7 @@ def frames(own: Mapping[str, Any], look: Look, schedule: Schedule) -> Frames:
     moves = {"step": (1, 0), "image": (0, 1), "both": (1, 1)}[own["advance"]]
     numbers = (step[:, None] * moves[0] + image * moves[1]) % film.count  # (M, B)
     wanted, which = torch.unique(numbers, return_inverse=True)
-    return Pictures(which, lambda: film.frames(wanted.tolist()), look)
+    return Pictures(which, lambda: (place(each, look.fit, canvas) for each in film.frames(wanted.tolist())), look)
 
 
 def noise(own: Mapping[str, Any], look: Look, schedule: Schedule) -> Frames:

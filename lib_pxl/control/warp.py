@@ -36,19 +36,22 @@ def warp(stage: Stage) -> Made:
     """Displace the estimate so that the picture follows the motion."""
     total = displacement(stage)
     steps = total.diff(dim=0)
-    moves = carry(steps, grid_of(origin(total[1:])))  # (N, 2, H, W): what lies here began there, and goes with that
+    moving = (steps != 0).flatten(1).any(1)
+    kept = moving | (torch.arange(len(steps)) == 0)  # one at least, or nothing could be read of them
+    steps, total = steps[kept], total[1:][kept]
+    moves = carry(steps, grid_of(origin(total)))  # (K, 2, H, W): what lies here began there, and goes with that
     lead = (_LEAD * moves.abs()).clamp(max=1)
     both = [grid_of(moves * (lead + way) / 2) for way in (1, -1)]
-    grids = torch.cat(both, dim=1).to(stage.canvas.device)  # (N, 2H, W, 2), for one look at the estimate
+    grids = torch.cat(both, dim=1).to(stage.canvas.device)  # (K, 2H, W, 2), for one look at the estimate
     gain = 1 / (1 - stage.schedule.leads_to / stage.schedule.sigmas).clamp(min=_LEAST)
-    gain = gain * (steps != 0).flatten(1).any(1)  # where nothing moves, not even a rounding does
+    gain = gain * moving  # where nothing moves, not even a rounding does
 
-    def edit(denoised: Tensor, row: Tensor, step: Tensor) -> Tensor:
-        ahead, back = carry(denoised, grids[step]).chunk(2, dim=2)
+    def edit(denoised: Tensor, row: Tensor, move: Tensor) -> Tensor:
+        ahead, back = carry(denoised, grids[move]).chunk(2, dim=2)
         return torch.addcmul(denoised, row[:, :, None, None], ahead - back)
 
     step = stage.schedule.places.long()
-    return Made(edit, gain[step, None], which=step[:, None])
+    return Made(edit, gain[step, None], which=(kept.cumsum(0) - 1)[step, None])
 
 
 def displacement(stage: Stage) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from lib_pxl.control import Canvas
+from lib_pxl.control import canvas as canvases
 from lib_pxl.errors import ImageError, ProgramError, PxlError
 from lib_pxl.store.maps import Maps
 from tests.control.stage import canvas, gaussian, layer, painted, program, sent, told
@@ -108,3 +109,20 @@ def test_the_vae_is_handed_one_picture_of_the_canvas_s_size(factor: int) -> None
     program(layer()).prepare(board)
     assert seen[0].shape == (1, 3, 5 * factor, 3 * factor) and seen[0].dtype == torch.float32
     assert seen[0].min() >= 0 and seen[0].max() <= 1
+
+
+def test_layers_that_share_a_picture_open_it_once_and_only_for_as_long_as_they_are_made_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, board = tmp_path / "map.png", canvas()
+    opened: list[Path] = []
+    still = canvases.open_still
+    monkeypatch.setattr(canvases, "open_still", lambda path: opened.append(path) or still(path))
+    given = layer(source={"kind": "image", "image": str(path)}, strength=1)
+    made = []
+    for seed in range(2):
+        painted(8, 8, seed).save(path)
+        made.append(program(given, given, {**given, "fit": "stretch"}).prepare(board))
+    assert len(opened) == 2 * 2  # one for each way to fit it
+    d, sigma = gaussian(1, 3, 8, 8), torch.tensor([1.0])
+    assert not torch.equal(*(ready.apply(d, sigma) for ready in made))

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from bench.structure import Realm, controlled, variety
 from bench.worlds import DISCS, outlines, overlap
+from lib_pxl.control.edges import _PARTS as PARTS
 from lib_pxl.control.edges import cut, fields, sides
+from lib_pxl.control.part import borders, covers
 from tests.control.stage import canvas, gaussian, layer, painted, program, sent
 from tests.control.structure import (
     DISC,
@@ -30,13 +32,13 @@ from tests.control.structure import (
 
 def cut_one(lines: Tensor) -> tuple[Tensor, Tensor]:
     """The parts of one picture of four cells a latent, and how they meet."""
-    parts, meets = cut(lines[None], 4)
-    return parts[0], meets[0]
+    own = cut(lines[None], 4)
+    return torch.from_numpy(covers(own, PARTS, 4))[0], torch.from_numpy(borders(own, PARTS))[0]
 
 
 def fields_of(parts: Tensor, meets: Tensor) -> Tensor:
     """The two fields of one picture."""
-    return fields(parts[None], meets[None])[0].float() @ parts
+    return fields((parts @ parts.mT)[None], meets[None])[0].float() @ parts
 
 
 def there(lines: Tensor) -> tuple[Tensor, Tensor]:

@@ -124,6 +124,12 @@ def test_a_luma_map_is_grey_and_as_bright_as_television_says() -> None:
         assert MAPS["luma"].build(colour, board(4, 4)).allclose(torch.full((3, 4, 4), wanted))
 
 
+@pytest.mark.parametrize("name", ["luma", "edges"])
+def test_a_map_of_many_pictures_is_each_one_s(name: str) -> None:
+    build, stack = MAPS[name].build, torch.stack([pixels(painted(40, 24, seed)) * (seed + 1) / 3 for seed in range(3)])
+    assert torch.equal(build(stack, board(40, 24)), torch.stack([build(each, board(40, 24)) for each in stack]))
+
+
 def test_an_edge_map_is_white_along_outlines_and_black_elsewhere() -> None:
     picture = torch.zeros(3, 64, 64)
     picture[:, :, 32:] = 0.6

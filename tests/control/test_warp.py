@@ -144,6 +144,11 @@ def test_after_the_rest_the_estimate_is_left_alone() -> None:
         assert plan.apply(d, sigmas(30, high=HIGH)[step : step + 1]).allclose(d, atol=1e-4)
 
 
+def test_a_way_of_no_length_leaves_the_estimate_alone() -> None:
+    d = gaussian(1, 3, SIDE, SIDE)
+    assert torch.equal(ready(kind="swirl", amount=0).apply(d, torch.ones(1)), d)
+
+
 @pytest.mark.parametrize("further", [1, 1.5])
 @pytest.mark.parametrize(("kind", "most"), [("drift", 0.01), ("swirl", 0.04), ("noise", 0.1)])
 def test_where_the_way_depends_on_the_place_it_leads_home_all_the_same(kind: str, most: float, further: float) -> None:
