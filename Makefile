@@ -32,7 +32,7 @@ deploy-commons: venv ## run a receiver of shared opinions in your AWS account, w
 
 test: ## ruff, mypy and every test that needs no running WebUI
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) venv-test browser lint types
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 check: lint types ## ruff and mypy alone
 
