@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 # Before torch, transformers and gradio are first imported.
@@ -19,6 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("pxl", deadline=None, derandomize=True, database=None)
 settings.load_profile("pxl")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported while tests are collected stays to the end: the garbage collector need not walk it."""
+    gc.disable()
+    found = yield
+    gc.freeze()
+    gc.enable()
+    return found
 
 
 @pytest.fixture(autouse=True)
