@@ -45,7 +45,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 LEGS = {"gradio-3.41.2": (3, 12), "gradio-4.40.0": (3, 13)}
 
 
-@pytest.fixture(params=[leg for leg, newest in LEGS.items() if sys.version_info[:2] <= newest])
+@pytest.fixture(scope="session", params=[leg for leg, newest in LEGS.items() if sys.version_info[:2] <= newest])
 def gradio_leg(request: pytest.FixtureRequest) -> dict[str, str]:
     """The environment of a subprocess that finds a host's gradio, pydantic and FastAPI before those of .venv."""
     leg = ROOT / ".venv" / "legs" / request.param
