@@ -107,7 +107,8 @@ def test_the_taste_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page, fo
         page.add_script_tag(path=script)
     page.locator("#pxl_tabs button", has_text="Taste").first.click()
     expect(page.locator(".pxl-side img")).to_have_count(2)
-    page.keyboard.press("ArrowLeft")
+    with page.expect_response("**/taste/duel"):
+        page.keyboard.press("ArrowLeft")
     expect(page.locator("#pxl_taste")).to_contain_text("1 duel in this sitting")
     page.get_by_role("tab", name="Pictures", exact=True).click()
     expect(page.locator(".pxl-shot img")).to_have_count(6)
