@@ -7,6 +7,9 @@ LEGS := gradio-3.41.2 gradio-4.40.0
 LAST_gradio-3.41.2 := 3.12
 LAST_gradio-4.40.0 := 3.13
 CHECKED := lib_pxl scripts install.py preload.py
+# pip would compile every module, for longer than it installs; Python compiles what is imported, if it may keep that.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help studio model share-demo deploy-commons test check lint types format bench test-host venv venv-test browser lock clean
 
@@ -27,8 +30,9 @@ deploy-commons: venv ## run a receiver of shared opinions in your AWS account, w
 	sam deploy --template-file lib_pxl/commons/template.yaml --stack-name pxl-commons --resolve-s3 \
 		--capabilities CAPABILITY_IAM $(SAMFLAGS)
 
-test: lint types venv-test browser ## ruff, mypy and every test that needs no running WebUI
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+test: ## ruff, mypy and every test that needs no running WebUI
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) venv-test browser lint types
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 check: lint types ## ruff and mypy alone
 
@@ -59,7 +63,7 @@ apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -
 	&& DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $(1); } \
 	|| { echo "pxl needs a package of the system: sudo apt-get install $(1)" >&2; exit 1; }
 
-browser:
+browser: | $(BIN)/pip
 	@for name in chromium chromium-browser google-chrome; do \
 		$$name --version >/dev/null 2>&1 && exit 0; done; $(call apt,chromium)
 
@@ -72,14 +76,14 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/%.stamp: requirements/%.txt | $(BIN)/pip
-	$(BIN)/python -m pip install --disable-pip-version-check -r $<
+	$(PIP_INSTALL) -r $<
 	@cp $< $@
 
 # A leg holds one host's gradio and what that needs; first on PYTHONPATH, it hides the newer ones of .venv.
-$(VENV)/legs/%/.stamp: requirements/%.txt | $(VENV)/test.stamp
+$(VENV)/legs/%/.stamp: requirements/%.txt | $(BIN)/pip
 	@rm -rf $(@D)
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] > tuple(map(int, "$(LAST_$*)".split("."))))'; then \
-		$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --target $(@D) -r $< && cp $< $@; \
+		$(PIP_INSTALL) -q --no-deps --target $(@D) -r $< && cp $< $@; \
 	else \
 		echo "The leg $* needs Python $(LAST_$*) or older and is left out: make clean test PYTHON=python$(LAST_$*)"; \
 	fi
@@ -89,7 +93,7 @@ UV := $(VENV)/uv/bin/uv pip compile -q --universal --python-version 3.10 --fork-
 
 # What CUDA needs is left to torch's own metadata, which asks for it where the wheel was built with it.
 lock: | $(BIN)/pip ## solve the locked versions anew; UVFLAGS=--upgrade takes the newest
-	$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade --target $(VENV)/uv uv
+	$(PIP_INSTALL) -q --upgrade --target $(VENV)/uv uv
 	$(UV) --extra studio --extra share --extra commons --extra dev pyproject.toml -o requirements/test.txt
 	$(UV) --extra studio -c requirements/test.txt pyproject.toml -o requirements/studio.txt
 	for leg in $(LEGS); do $(UV) requirements/$$leg.in -o requirements/$$leg.txt || exit 1; done

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 # Before torch, transformers and gradio are first imported.
@@ -21,6 +23,16 @@ settings.register_profile("pxl", deadline=None, derandomize=True, database=None)
 settings.load_profile("pxl")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported while tests are collected stays to the end: the garbage collector need not walk it."""
+    gc.disable()
+    found = yield
+    gc.freeze()
+    gc.enable()
+    return found
+
+
 @pytest.fixture(autouse=True)
 def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder that nobody else uses."""
@@ -33,7 +45,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 LEGS = {"gradio-3.41.2": (3, 12), "gradio-4.40.0": (3, 13)}
 
 
-@pytest.fixture(params=[leg for leg, newest in LEGS.items() if sys.version_info[:2] <= newest])
+@pytest.fixture(scope="session", params=[leg for leg, newest in LEGS.items() if sys.version_info[:2] <= newest])
 def gradio_leg(request: pytest.FixtureRequest) -> dict[str, str]:
     """The environment of a subprocess that finds a host's gradio, pydantic and FastAPI before those of .venv."""
     leg = ROOT / ".venv" / "legs" / request.param

@@ -125,11 +125,16 @@ class Score:
 
 def score(wishes: Sequence[Wish], pictures: Tensor) -> dict[str, Score]:
     """For each trait of ROWS, how often the pictures have what was wished."""
+    return tally(wishes, see(pictures))
+
+
+def tally(wishes: Sequence[Wish], seen: Sequence[Seen]) -> dict[str, Score]:
+    """The same of pictures that were looked at before."""
     marks: dict[str, list[bool]] = {row: [] for row in ROWS}
-    for wish, seen in zip(wishes, see(pictures), strict=True):
-        for row, right in mark(wish, seen):
+    for wish, each in zip(wishes, seen, strict=True):
+        for row, right in mark(wish, each):
             marks[row].append(right)
-    return {row: Score(sum(each), len(each)) for row, each in marks.items()}
+    return {row: Score(sum(rights), len(rights)) for row, rights in marks.items()}
 
 
 def mark(wish: Wish, seen: Seen) -> list[tuple[str, bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.taste import Duel, Item
 from lib_pxl.taste.record import Record
 from lib_pxl.world import caption, draw
-from lib_pxl.world.scene import scenes
+from lib_pxl.world.scene import Scene, scenes
 
 MODELS = ("small", "large")
 
@@ -30,8 +31,7 @@ def pictures(host: FakeHost, folder: Path, count: int, side: int = 128, seed: in
     """Their files and small pictures, and what is to be kept of them."""
     folder.mkdir(parents=True, exist_ok=True)
     made, rng = [], random.Random(seed)
-    for place, scene in enumerate(scenes(seed, count)):
-        picture = Image.fromarray((draw([scene], side)[0] * 255).byte().permute(1, 2, 0).numpy())
+    for place, (scene, picture) in enumerate(_drawn(seed, count, side)):
         path, text = folder / f"{seed}-{place:05}.png", caption(scene, rng).text
         picture.save(path)
         which = hashlib.blake2b(f"{seed} {place}".encode(), digest_size=16).hexdigest()
@@ -44,6 +44,15 @@ def pictures(host: FakeHost, folder: Path, count: int, side: int = 128, seed: in
         )  # fmt: skip
         made.append(whole)
     return made
+
+
+@functools.cache
+def _drawn(seed: int, count: int, side: int) -> list[tuple[Scene, Image.Image]]:
+    # A drawing takes longer than all else that a test with pictures needs.
+    return [
+        (scene, Image.fromarray((draw([scene], side)[0] * 255).byte().permute(1, 2, 0).numpy()))
+        for scene in scenes(seed, count)
+    ]
 
 
 def judged(records: Sequence[Record], count: int, seed: int = 0, category: str = "overall") -> list[Duel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from dataclasses import replace
@@ -51,9 +52,12 @@ class Studio:
         return [record for _, record in reversed(self.host.desk.opinions().records(1000))]
 
 
-@pytest.fixture(params=["sd1", "xl"])
+PIPES = {"sd1": functools.cache(tiny.sd1), "xl": functools.cache(tiny.sdxl)}  # each is made once
+
+
+@pytest.fixture(params=PIPES)
 def studio(request: pytest.FixtureRequest, tmp_path: Path) -> Studio:
-    return Studio({"sd1": tiny.sd1, "xl": tiny.sdxl}[request.param](), tmp_path / "data")
+    return Studio(PIPES[request.param](), tmp_path / "data")
 
 
 def test_every_picture_of_a_batch_is_kept_with_its_settings_and_its_thumbnail(studio: Studio) -> None:

@@ -130,7 +130,7 @@ def opened(page: Page, pool: FakePool) -> Iterator[Tab]:
     with site(pool) as url:
         page.goto(url)
         yield Tab(page, pool)
-        page.goto("about:blank")  # or it would ask a server that is gone
+        page.context.close()  # or it would ask a server that is gone
 
 
 @pytest.fixture
@@ -770,7 +770,7 @@ def test_a_pool_that_did_not_come_comes_on_wish(page: Page, pool: FakePool, cons
         tab.button("Try again").click()
         expect(tab.cards).to_have_count(4)
         console.forgive("ERR_FAILED")
-        page.goto("about:blank")
+        page.context.close()
 
 
 def test_a_place_that_is_made_anew_keeps_what_was_there(tab: Tab) -> None:

@@ -26,10 +26,16 @@ from tests.ui.pool import FakePool
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def served(gradio_leg: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    """The address of the page, and the gradio that serves it."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.ui.app", str(tmp_path)]
+@pytest.fixture(scope="module")
+def folder(gradio_leg: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The host's own, one for each gradio."""
+    return tmp_path_factory.mktemp("host")
+
+
+@pytest.fixture(scope="module")
+def served(gradio_leg: dict[str, str], folder: Path) -> Iterator[str]:
+    """The address of the page, which its gradio serves for all tests, as it takes seconds to start."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.ui.app", str(folder)]
     with subprocess.Popen(command, env=gradio_leg, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline().split()
@@ -90,10 +96,10 @@ def test_the_breed_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page) ->
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_taste_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page, tmp_path: Path) -> None:
-    host = FakeHost(tmp_path)
+def test_the_taste_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page, folder: Path) -> None:
+    host = FakeHost(folder)
     opinions = host.desk.opinions()
-    opinions.add(pictures(host, tmp_path / "outputs", 6, 64))
+    opinions.add(pictures(host, folder / "outputs", 6, 64))
     page.route(re.compile(f"^(?!{served})"), lambda asked: asked.fulfill(body=""))  # gradio asks for fonts
     page.goto(served)
     page.add_style_tag(path=ROOT / "style.css")
@@ -101,7 +107,8 @@ def test_the_taste_tab_is_drawn_in_the_host_s_gradio(served: str, page: Page, tm
         page.add_script_tag(path=script)
     page.locator("#pxl_tabs button", has_text="Taste").first.click()
     expect(page.locator(".pxl-side img")).to_have_count(2)
-    page.keyboard.press("ArrowLeft")
+    with page.expect_response("**/taste/duel"):
+        page.keyboard.press("ArrowLeft")
     expect(page.locator("#pxl_taste")).to_contain_text("1 duel in this sitting")
     page.get_by_role("tab", name="Pictures", exact=True).click()
     expect(page.locator(".pxl-shot img")).to_have_count(6)

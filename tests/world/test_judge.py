@@ -12,27 +12,37 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lib_pxl.world import Wish, caption, draw, see
-from lib_pxl.world.judge import ROWS, components, score
+from lib_pxl.world.judge import ROWS, Seen, components, score, tally
 from lib_pxl.world.scene import scenes
 
 RNG = random.Random(7)
 SCENES = scenes(7, 300)
 WISHES = [caption(scene, RNG) for scene in SCENES]
-PICTURES = draw(SCENES)
 
 
-def test_it_reads_at_least_99_of_100_of_each_trait() -> None:
-    found = score(WISHES, PICTURES)
+@pytest.fixture(scope="module")
+def pictures() -> Tensor:
+    return draw(SCENES)
+
+
+@pytest.fixture(scope="module")
+def seen(pictures: Tensor) -> list[Seen]:
+    """What the judge sees in them, which takes it seconds."""
+    return see(pictures)
+
+
+def test_it_reads_at_least_99_of_100_of_each_trait(seen: list[Seen]) -> None:
+    found = tally(WISHES, seen)
     assert set(found) == set(ROWS)
     for row, each in found.items():
         assert each.asked > 150 and each.share >= 0.99, row
 
 
-def test_it_sees_every_thing_of_a_scene_where_it_was_put() -> None:
-    for scene, seen in zip(SCENES, see(PICTURES), strict=True):
-        assert seen.ground == scene.ground and len(seen.things) == len(scene.things)
+def test_it_sees_every_thing_of_a_scene_where_it_was_put(seen: list[Seen]) -> None:
+    for scene, found in zip(SCENES, seen, strict=True):
+        assert found.ground == scene.ground and len(found.things) == len(scene.things)
         for thing in scene.things:
-            spot = min(seen.things, key=lambda each: abs(each.x - thing.x) + abs(each.y - thing.y))
+            spot = min(found.things, key=lambda each: abs(each.x - thing.x) + abs(each.y - thing.y))
             assert (spot.colour, spot.size, spot.place) == (thing.colour, thing.size, thing.place)
             assert max(abs(spot.x - thing.x), abs(spot.y - thing.y)) < 0.04
             assert spot.radius == pytest.approx(thing.radius, rel=0.15)
@@ -47,13 +57,13 @@ def test_it_sees_every_thing_of_a_scene_where_it_was_put() -> None:
         ("dim light", lambda p: p * 0.85),
     ],
 )
-def test_it_bears(what: str, worse: object) -> None:
-    found = score(WISHES[:150], worse(PICTURES[:150]))  # type: ignore[operator]
+def test_it_bears(what: str, worse: object, pictures: Tensor) -> None:
+    found = score(WISHES[:150], worse(pictures[:150]))  # type: ignore[operator]
     assert all(each.share >= 0.96 for each in found.values()), (what, found)
 
 
-def test_another_wish_is_right_no_more_often_than_by_chance() -> None:
-    found = score(WISHES[1:] + WISHES[:1], PICTURES)
+def test_another_wish_is_right_no_more_often_than_by_chance(seen: list[Seen]) -> None:
+    found = tally(WISHES[1:] + WISHES[:1], seen)
     chances = {"ground": 1 / 8, "colour": 1 / 8, "place": 1 / 5, "size": 1 / 2, "shape": 1 / 8}
     for row, chance in chances.items():
         assert found[row].share < chance + 0.15, row
