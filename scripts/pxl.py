@@ -4,6 +4,7 @@ from lib_pxl.hosts import forge, webui
 from lib_pxl.hosts.axis import axes
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES
+from lib_pxl.judging.grid import marker
 from lib_pxl.rest import router
 from lib_pxl.ui import panel, tab
 
@@ -17,4 +18,5 @@ PxlScript = webui.register(
     panel=lambda name: panel.build(name, desk.key, SWITCHES),
     tab=lambda: tab.build(desk.key),
     mount=lambda app: app.include_router(router(desk, host)),
+    mark=marker(desk),
 )

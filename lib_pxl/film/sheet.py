@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import PurePath
-from typing import Any
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from lib_pxl.control.curve import Curve
 from lib_pxl.control.film import Row, Shot
@@ -18,6 +16,7 @@ from lib_pxl.control.map import MAPS
 from lib_pxl.control.mode import MODES
 from lib_pxl.control.source import SOURCES
 from lib_pxl.errors import PxlError
+from lib_pxl.hosts.lettering import font
 
 PAPER, INK, SOFT, HAIR, WASH, ACCENT = "#fbfaf7", "#2a2a2e", "#85858c", "#dedcd5", "#f6ded2", "#cf5a33"
 MARGIN, LABEL, GAP, CURVE, BETWEEN, FOOT = 32, 190, 4, 34, 30, 20
@@ -60,8 +59,8 @@ class Sheet:
         pen = ImageDraw.Draw(page)
         shot, left, top = self.shot, MARGIN + LABEL, MARGIN + _ABOVE
         told = f"{shot.width} x {shot.height} · {shot.steps} steps · seed {shot.seed}" + " · hires pass" * shot.hires
-        pen.text((MARGIN, MARGIN), "Film strip", INK, _font(22))
-        pen.text((left, MARGIN + 7), _legible(told), SOFT, _font(14))
+        pen.text((MARGIN, MARGIN), "Film strip", INK, font(22))
+        pen.text((left, MARGIN + 7), _legible(told), SOFT, font(14))
         for i, (layer, row) in enumerate(zip(self.layers, self.rows, strict=True)):
             self._write(pen, MARGIN, top, [(f"{i + 1}", 22, ACCENT)], LABEL)
             self._write(pen, MARGIN + 30, top, _label(layer), LABEL - 46)
@@ -73,7 +72,7 @@ class Sheet:
         for column, u in enumerate(shot.progress[first : first + self.columns]):
             middle = left + column * (shot.size[0] + GAP) + shot.size[0] // 2
             text = f"{100 * u:.0f} %"
-            pen.text((middle - pen.textlength(text, _font(13)) / 2, top - BETWEEN + 8), text, SOFT, _font(13))
+            pen.text((middle - pen.textlength(text, font(13)) / 2, top - BETWEEN + 8), text, SOFT, font(13))
         return page
 
     def _height(self, row: Row | PxlError) -> int:
@@ -129,7 +128,7 @@ class Sheet:
             text = _legible(line)
             while _length(text, size) > wide:
                 text = text.removesuffix("...")[:-1] + "..."
-            pen.text((left, top), text, colour, _font(size))
+            pen.text((left, top), text, colour, font(size))
             top += round(size * 1.35)
 
 
@@ -149,16 +148,8 @@ def _label(layer: Layer | PxlError) -> Lines:
     return [(MODES[layer.mode].label, 18, INK), *((each, 13, SOFT) for each in (source, *more) if each)]
 
 
-@cache
-def _font(size: int) -> Any:
-    try:
-        return ImageFont.load_default(size)
-    except TypeError:  # Pillow before 10.1 has one size alone
-        return ImageFont.load_default()
-
-
 def _length(text: str, size: int) -> float:
-    return float(_font(size).getlength(_legible(text)))
+    return float(font(size).getlength(_legible(text)))
 
 
 def _legible(text: str) -> str:

@@ -52,7 +52,7 @@ from lib_pxl.share.consent import SWITCH
 from lib_pxl.taste.template import wildcard_folders
 
 T = TypeVar("T")
-FOLDERS = "pxl_map_folders"
+FOLDERS, MARKED = "pxl_map_folders", "pxl_marked_grids"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
 _count = itertools.count()
 OUTPUTS = ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_extras_samples", "outdir_save")
@@ -400,6 +400,7 @@ def register(
     panel: Callable[[str], list[Any]],
     tab: Callable[[], Any],
     mount: Callable[[Any], None],
+    mark: Callable[[Sequence[Image.Image], str], list[Image.Image]],
 ) -> type:
     """Hook pxl into the host once more; the host has forgotten the last time. Returns the script's class."""
     hooks = Hooks(host, desk, axes)
@@ -409,6 +410,7 @@ def register(
         "on_ui_tabs": lambda: [(tab(), "pxl", "pxl_tab")],
         "on_app_started": lambda _, app: mount(app),
         "on_model_loaded": hooks.on_model_loaded,
+        "on_image_grid": lambda grid: _mark(grid, mark),
         "on_infotext_pasted": hooks.on_infotext_pasted,
         "on_cfg_denoiser": hooks.on_cfg_denoiser,
         "on_cfg_after_cfg": hooks.on_cfg_after_cfg,
@@ -497,6 +499,13 @@ def _add_axes(axes: Mapping[str, Axis]) -> None:
                 grid.axis_options.append(option)
 
 
+def _mark(grid: Any, mark: Callable[[Sequence[Image.Image], str], list[Image.Image]]) -> None:
+    """As the settings say; the host asks this of its live previews too, which say nothing of how they are made."""
+    category = str(getattr(shared.opts, MARKED, ""))
+    if category:
+        grid.imgs = mark(grid.imgs, category)
+
+
 def _add_settings() -> None:
     """Our section in the settings."""
     info = shared.OptionInfo(
@@ -511,6 +520,13 @@ def _add_settings() -> None:
         False, "Share nothing, whatever was agreed to on the Share tab", section=("pxl", "pxl"), restrict_api=True
     )
     shared.opts.add_option(SWITCH, off)
+    marks = shared.OptionInfo(
+        "",
+        "Write on grids, X/Y/Z plots too, what your taste thinks of each picture in this category, as overall; "
+        "empty: write nothing",
+        section=("pxl", "pxl"),
+    )
+    shared.opts.add_option(MARKED, marks)
 
 
 def _hires_steps(p: Any) -> int:

@@ -15,7 +15,7 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.recorder import Finished, record
 from lib_pxl.judging import wish
 from lib_pxl.judging.duel import Duels
-from lib_pxl.judging.learned import Learned
+from lib_pxl.judging.learned import MODELS, Learned
 from lib_pxl.judging.make import making, orders
 from lib_pxl.judging.picture import Pictures, content_of
 from lib_pxl.judging.think import analyzed, proposed, ranked
@@ -236,7 +236,7 @@ class Judge:
         profile = asked["profile"] or "me"
         if profile not in self._people:
             opinions = self.desk.opinions(profile)
-            self._people[profile] = Person(opinions, self.desk.data / "models", self.pictures.is_seen)
+            self._people[profile] = Person(opinions, self.desk.data / MODELS, self.pictures.is_seen)
         return self._people[profile]
 
     def _cards(self, person: Person, found: Sequence[Found]) -> list[Told]:

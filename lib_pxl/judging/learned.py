@@ -21,6 +21,7 @@ from lib_pxl.taste.model import Taste
 from lib_pxl.taste.opinion import Item, Opinion, Rating
 from lib_pxl.taste.opinions import Opinions
 
+MODELS = "models"  # the folder, in that of all data
 FIRST, LAST = 20, 6000  # opinions at which accuracy is looked at, each time twice as many
 LOOKED_AT = 2000  # items, the newest that were judged, of whose parts is told
 NAMED, LEAST = 8, 0.7  # parts, and how many deviations a guess must be worth

@@ -13,8 +13,8 @@ from lib_pxl.errors import TasteError, Words
 from lib_pxl.taste.answers import tie_weight
 from lib_pxl.taste.opinion import Item
 
-LOOKED_AT = 64  # items between which the duel is sought
-GOALS = 64  # other items, half as many duels of which it is to teach about
+LOOKED_AT = 32  # items between which the duel is sought
+GOALS = 128  # other items, of whose duels it is to teach
 AT_RANDOM, AGAIN = 0.05, 0.05  # shares of duels that keep the model honest, and measure the person's own consistency
 EARLY = 20  # duels before which none is asked again: they have more to teach
 

@@ -137,7 +137,7 @@ def test_an_old_pillow_has_one_font_alone(monkeypatch: pytest.MonkeyPatch) -> No
     from PIL import ImageFont
 
     old = ImageFont.load_default_imagefont()
-    monkeypatch.setattr(sheet, "_font", lambda size: old)
+    monkeypatch.setattr(sheet, "font", lambda size: old)
     layers = layers_of({"layers": [*ODD, NOISE]})
     rows = list(film(layers, Shot(), Shot().canvas()))
     assert Sheet(layers, rows, Shot(), 8).draw().getcolors(1) is None

@@ -34,6 +34,7 @@ CALLBACKS = (
     "on_infotext_pasted",
     "on_cfg_denoiser",
     "on_cfg_after_cfg",
+    "on_image_grid",
 )
 
 
@@ -288,7 +289,9 @@ class Webui:
             "textual_inversion": {},
             "textual_inversion.textual_inversion": {"Embedding": lambda vec, name: SimpleNamespace(vec=vec, name=name)},
         }
-        contents["shared"]["OptionInfo"] = lambda default, label, **more: SimpleNamespace(label=label, **more)
+        contents["shared"]["OptionInfo"] = lambda default, label, **more: SimpleNamespace(
+            default=default, label=label, **more
+        )
         root = ModuleType("modules")
         root.__path__ = []
         monkeypatch.setitem(sys.modules, "modules", root)

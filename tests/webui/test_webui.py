@@ -21,6 +21,8 @@ from lib_pxl.control.map import pixels
 from lib_pxl.control.preset import PRESETS
 from lib_pxl.errors import StoreError
 from lib_pxl.hosts import fake
+from lib_pxl.taste import Duel, Taste
+from lib_pxl.taste.origin import record_of
 from tests.webui.processing import Job, RedrawJob, Stage, Webui, copied
 
 HOOKS = {"on_before_ui", "on_ui_settings", "on_ui_tabs", "on_app_started", "on_infotext_pasted", "on_cfg_denoiser"}
@@ -365,6 +367,27 @@ def test_a_layer_that_is_switched_off_may_be_half_made(webui: Webui) -> None:
     assert p.extra_generation_params == {} and p.comments == []
 
 
+def test_grids_are_marked_by_the_taste_where_the_settings_say_so(webui: Webui) -> None:
+    import scripts.pxl as door
+
+    webui.fire("on_ui_settings")
+    assert webui.options["pxl_marked_grids"].default == ""
+    liked, other = (f"a {colour} thing\nSteps: 4, Sampler: Euler, CFG scale: 7" for colour in ("red", "blue"))
+    items = [record_of(text, name).item for text, name in ((liked, "a"), (other, "b"))]
+    path = door.desk.data / "models" / "taste-me.safetensors"
+    path.parent.mkdir(parents=True)
+    Taste.fit(items, [Duel("a", "b", winner="a")] * 9).save(path)
+    pictures = [Image.new("RGB", (64, 64)) for _ in items]
+    for picture, text in zip(pictures, (liked, other), strict=True):
+        picture.info["parameters"] = text
+    grid = SimpleNamespace(imgs=pictures)
+    webui.fire("on_image_grid", grid)
+    assert grid.imgs is pictures, "nobody has set it"
+    webui.shared.opts.pxl_marked_grids = "overall"
+    webui.fire("on_image_grid", grid)
+    assert [each.getpixel((0, 63)) == (0, 0, 0) for each in (*pictures, *grid.imgs)] == [True, True, False, False]
+
+
 def test_a_job_cannot_name_folders_for_itself(webui: Webui, job: Any, picture: Image.Image, tmp_path: Path) -> None:
     (tmp_path / "private").mkdir()
     picture.save(tmp_path / "private" / "a.png")
@@ -405,7 +428,7 @@ def test_a_vae_that_overflows_is_tried_again_in_full_precision(
 
 def test_the_tab_the_routes_and_the_settings_are_there(webui: Webui) -> None:
     webui.fire("on_ui_settings")
-    assert list(webui.options) == ["pxl_map_folders", "pxl_no_share"]
+    assert list(webui.options) == ["pxl_map_folders", "pxl_no_share", "pxl_marked_grids"]
     [[(_, title, element)]] = webui.fire("on_ui_tabs")
     assert (title, element) == ("pxl", "pxl_tab")
     routers: list[Any] = []
