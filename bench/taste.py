@@ -36,9 +36,12 @@ from lib_pxl.taste.propose import propose
 
 FOLDS, RESAMPLES, PAIRS = 5, 1000, 4000
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+TOGETHER = 64  # texts that are encoded at once
 SAMPLE = 4000  # of the largest set
 STEEP = 2.5  # how surely a simulated rater tells one deviation of the real scores
 COUNTS = (10, 20, 30, 50, 100)
+GUESSED = 100  # held-out pairs of a run of whose winner the chance is asked
+TOLD = (0.55, 0.65, 0.75, 0.85)  # chances, up to a tenth more
 
 
 class Judged(NamedTuple):
@@ -119,6 +122,41 @@ def real(judged: Sequence[Judged]) -> Iterator[list[str]]:
                 f"{one - other:+.3f} ({apart[0]:+.3f} to {apart[1]:+.3f})", *share,
             ]  # fmt: skip
     yield ["mean", "", "", "", "", f"{fmean(ahead):+.3f}", "", ""]
+
+
+def vectors(judged: Sequence[Judged], encoder: Path) -> Iterator[list[str]]:
+    """What a text encoder's vectors of the prompts add to the same: rank correlations on held-out prompts."""
+    yield ["set", "category", "without", "with vectors", "ahead by"]
+    for each in judged:
+        folds, told = _folds(each.items, 0), _encoded(sorted({item.prompt for item in each.items}), encoder)
+        items = [replace(item, vectors={"text": told[item.prompt]}) for item in each.items]
+        without, using = _by_taste(each, folds), _by_taste(each._replace(items=items), folds)
+        for category in sorted({name for values in each.values for name in values}):
+            rows = [place for place, values in enumerate(each.values) if category in values]
+            truth, one, other = (
+                torch.tensor([told[row][category] for row in rows]) for told in (each.values, using, without)
+            )
+            low, high = _apart(one, other, truth, [each.items[row].prompt for row in rows])
+            both = correlation(other, truth), correlation(one, truth)
+            yield [
+                each.name, category, f"{both[0]:.3f}", f"{both[1]:.3f}",
+                f"{both[1] - both[0]:+.3f} ({low:+.3f} to {high:+.3f})",
+            ]  # fmt: skip
+
+
+@torch.inference_mode()
+def _encoded(texts: Sequence[str], folder: Path) -> dict[str, list[float]]:
+    """The mean over a text's tokens, of a model of transformers in a folder."""
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    found = {}
+    for start in range(0, len(texts), TOGETHER):
+        some = list(texts[start : start + TOGETHER])
+        read = tokenizer(some, padding=True, truncation=True, max_length=256, return_tensors="pt")
+        states, mask = model(**read).last_hidden_state, read["attention_mask"][..., None]
+        found |= dict(zip(some, ((states * mask).sum(1) / mask.sum(1)).tolist(), strict=True))
+    return found
 
 
 def _folds(items: Sequence[Item], seed: int) -> list[int]:
@@ -219,18 +257,39 @@ def _in_order(guess: Tensor, truth: Tensor, folds: Sequence[int]) -> float:
 
 def curve(judged: Sequence[Judged], seeds: int) -> Iterator[list[str]]:
     """Held-out pairs of real scores told apart after so many duels, by a simulated rater who has these scores."""
-    yield ["set", "category", "duels", "asked", "at random", "ahead by", "told at 75 to 85 %, right"]
-    first = judged[0]
+    yield ["set", "category", "duels", "asked", "at random", "ahead by"]
+    first, ahead = judged[0], dict[int, list[float]]()
     for category in sorted(first.values[0]):
-        runs = [_paired(first, category, seed) for seed in range(seeds)]
+        runs = [[_run(first, category, seed, asking) for asking in (True, False)] for seed in range(seeds)]
         for count in COUNTS:
             asked, drawn = ([run[way].right[count] for run in runs] for way in (0, 1))
             apart = [one - other for one, other in zip(asked, drawn, strict=True)]
-            told = [won for run in runs for chance, won in run[0].told[count] if 0.75 <= chance <= 0.85]
+            ahead.setdefault(count, []).extend(apart)
             yield [
                 first.name, category, str(count), interval(asked), f"{fmean(drawn):.3f}", interval(apart, "+.3f"),
-                f"{fmean(told):.1%} of {len(told)}" if told else "",
             ]  # fmt: skip
+    for count, apart in ahead.items():
+        yield [first.name, "both", str(count), "", "", interval(apart, "+.3f")]
+
+
+def calibration(judged: Sequence[Judged], seeds: int) -> Iterator[list[str]]:
+    """After so many random duels, held-out pairs by the chance that was given to one side: how often that side won."""
+    yield ["set", "category", "duels", *(f"told at {low:.0%} to {low + 0.1:.0%}" for low in TOLD)]
+    whole = list[tuple[float, bool]]()
+    for each in judged:
+        for category in sorted({name for values in each.values for name in values}):
+            runs = [_run(each, category, seed, asking=False) for seed in range(seeds)]
+            for count in COUNTS:
+                told = [pair for run in runs for pair in run.told[count]]
+                whole += told
+                yield [each.name, category, str(count), *_right(told)]
+    yield ["all", "", "", *_right(whole)]
+
+
+def _right(told: Sequence[tuple[float, bool]]) -> Iterator[str]:
+    for low in TOLD:
+        won = [right for chance, right in told if low <= chance < low + 0.1]
+        yield f"{fmean(won):.1%} of {len(won):,}" if won else ""
 
 
 def interval(values: Sequence[float], form: str = ".3f") -> str:
@@ -245,40 +304,38 @@ class Run(NamedTuple):
     told: dict[int, list[tuple[float, bool]]]
 
 
-def _paired(judged: Judged, category: str, seed: int) -> tuple[Run, Run]:
-    """Duels that are asked, and at random, by the same rater over the same held-out prompts."""
-    numbers = torch.tensor([values[category] for values in judged.values])
-    truth = ((numbers - numbers.mean()) / numbers.std()).tolist()
+def _run(judged: Judged, category: str, seed: int, asking: bool) -> Run:
+    """Duels that are asked, or at random; the same seed has the same rater and the same held-out prompts."""
+    rows = [place for place, values in enumerate(judged.values) if category in values]
+    numbers = torch.tensor([judged.values[place][category] for place in rows])
+    truth = dict(zip(rows, ((numbers - numbers.mean()) / numbers.std()).tolist(), strict=True))
     folds, draw = _folds(judged.items, seed), random.Random(seed)
-    pool = [place for place, fold in enumerate(folds) if fold > 1]
-    test = [place for place, fold in enumerate(folds) if fold <= 1]
+    pool = [place for place in rows if folds[place] > 1]
+    test = [place for place in rows if folds[place] <= 1]
     pairs = [draw.sample(test, 2) for _ in range(PAIRS)]
 
     def wins(one: int, other: int) -> bool:
         return draw.random() < 1 / (1 + math.exp(STEEP * (truth[other] - truth[one])))
 
-    def run(asking: bool) -> Run:
-        items, duels, found = [judged.items[place] for place in pool], list[Opinion](), Run({}, {})
-        taste = Taste.fit(items, [])
-        for count in range(1, max(COUNTS) + 1):
-            one, other = draw.sample(pool, 2)
-            if asking:
-                one, other = (int(item.id) for item in taste.next_duel(items, category, seed * 1000 + count))
-            duels.append(Duel(str(one), str(other), category, str(one if wins(one, other) else other)))
-            if asking or count in COUNTS:
-                taste = Taste.fit(items, duels, like=None if count in COUNTS else taste)
-            if count in COUNTS:
-                scores = taste.score([judged.items[place] for place in test], category)[0].tolist()
-                mean = dict(zip(test, scores, strict=True))
-                told = [(mean[a] - mean[b]) * (truth[a] - truth[b]) > 0 for a, b in pairs if truth[a] != truth[b]]
-                found.right[count] = fmean(told)
-                chances = [
-                    (taste.chance(judged.items[a], judged.items[b], category), wins(a, b)) for a, b in pairs[:60]
-                ]
-                found.told[count] = [(max(chance, 1 - chance), won == (chance > 0.5)) for chance, won in chances]
-        return found
-
-    return run(True), run(False)
+    items, duels, found = [judged.items[place] for place in pool], list[Opinion](), Run({}, {})
+    taste = Taste.fit(items, [])
+    for count in range(1, max(COUNTS) + 1):
+        one, other = draw.sample(pool, 2)
+        if asking:
+            one, other = (int(item.id) for item in taste.next_duel(items, category, seed * 1000 + count))
+        duels.append(Duel(str(one), str(other), category, str(one if wins(one, other) else other)))
+        if asking or count in COUNTS:
+            taste = Taste.fit(items, duels, like=None if count in COUNTS else taste)
+        if count in COUNTS:
+            scores = taste.score([judged.items[place] for place in test], category)[0].tolist()
+            mean = dict(zip(test, scores, strict=True))
+            told = [(mean[a] - mean[b]) * (truth[a] - truth[b]) > 0 for a, b in pairs if truth[a] != truth[b]]
+            found.right[count] = fmean(told)
+            chances = [
+                (taste.chance(judged.items[a], judged.items[b], category), wins(a, b)) for a, b in pairs[:GUESSED]
+            ]
+            found.told[count] = [(max(chance, 1 - chance), won == (chance > 0.5)) for chance, won in chances]
+    return found
 
 
 SUBJECTS = ("fox", "owl", "castle", "robot", "girl", "ship", "forest", "city", "cat", "mountain")
@@ -410,7 +467,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.taste", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="the folder with the real ratings")
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--only", nargs="*", default=["real", "curve", "recovery", "price", "pages"])
+    parser.add_argument("--encoder", type=Path, help="a folder with a sentence encoder, as transformers keeps it")
+    every = ["real", "vectors", "curve", "calibration", "recovery", "price", "pages"]
+    parser.add_argument("--only", nargs="*", default=every)
     given = parser.parse_args()
     judged = sets(given.folder) if given.folder else []
     tables: dict[str, tuple[str | None, Callable[[], Iterator[list[str]]]]] = {
@@ -421,6 +480,9 @@ def main() -> None:
     if judged:
         tables["real"] = (real.__doc__, lambda: real(judged))
         tables["curve"] = (curve.__doc__, lambda: curve(judged, given.seeds))
+        tables["calibration"] = (calibration.__doc__, lambda: calibration(judged, given.seeds))
+    if judged and given.encoder:
+        tables["vectors"] = (vectors.__doc__, lambda: vectors(judged, given.encoder))
     for name, (title, table) in tables.items():
         if name in given.only:
             show(title, table())
