@@ -59,7 +59,7 @@ def liking(seen: Sequence[Seen], seed: int) -> list[float]:
 
 def proposed(raters: int = 30) -> Iterator[list[str]]:
     """After 50 duels, ten of 200 candidates: deviations above the template's mean, over raters, with 95 % intervals."""
-    yield ["ten of 200", "their mean", "the best of them", "different prompts, at least"]
+    yield ["ten of 200", "their mean", "the best of them", "its place among 200", "different prompts, at least"]
     pictures = shown(candidates(TEMPLATE, JUDGED + AMONG, 1))
     runs = [_run(pictures, seed) for seed in range(raters)]
     least = str(min(run.different for run in runs))
@@ -69,6 +69,7 @@ def proposed(raters: int = 30) -> Iterator[list[str]]:
             name,
             interval([*map(fmean, some)], "+.2f"),
             interval([*map(max, some)], "+.2f"),
+            interval([run.place(name) for run in runs], ".1f"),
             least if name == "proposed" else "",
         ]
 
@@ -77,7 +78,13 @@ class Run(NamedTuple):
     """What a rater sees in ten candidates each, and how many of those proposed are different prompts."""
 
     worth: dict[str, list[float]]
+    all: list[float]
     different: int
+
+    def place(self, name: str) -> int:
+        """How many of all candidates are no worse than the best of the ten."""
+        best = max(self.worth[name])
+        return sum(value >= best for value in self.all)
 
 
 def _run(pictures: Sequence[Shown], seed: int) -> Run:
@@ -95,4 +102,4 @@ def _run(pictures: Sequence[Shown], seed: int) -> Run:
     best = sorted(rest, key=lambda item: -by_id[item.id])[:CHOSEN]
     groups = {"proposed": chosen, "at random": draw.sample(rest, CHOSEN), "the best there are": best}
     worth = {name: [by_id[item.id] for item in group] for name, group in groups.items()}
-    return Run(worth, len({item.prompt for item in chosen}))
+    return Run(worth, [by_id[item.id] for item in rest], len({item.prompt for item in chosen}))

@@ -25,7 +25,7 @@ FOLDS = 5
 TURNS = 2
 FEW = 8  # opinions with which nothing is chosen
 COLUMNS = 3072
-VARIANCE, POOLED = 1.5, 0.6  # the usual
+VARIANCE, POOLED = 3.0, 0.6  # the usual
 # What is varied beside these, by a factor each time, and how many such steps from the usual are nothing odd.
 TOGETHER = {
     "detail": ("place", "phrase", "pair"),

@@ -90,7 +90,7 @@ def _contents(told: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
     )
     choice = Choice(tuple((str(name), max(-20, min(20, int(count)))) for name, count in told["choice"]))
     if told["version"] == EARLIER:
-        choice = choice.moved("variance", 1).moved("setting", -1)
+        choice = choice.moved("setting", -1)
     return Contents(
         Vocabulary(tensors["keys"].long(), tensors["kinds"].to(torch.uint8), float32["shares"], usual),
         learned,

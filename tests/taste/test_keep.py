@@ -41,9 +41,9 @@ def test_what_is_saved_is_loaded(exact: int, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_file_of_the_first_version_says_what_it_said(tmp_path: Path) -> None:
-    """Its steps were counted from a variance of 3 and a third of what settings may usually explain now."""
+    """Its steps were counted from a third of what settings may usually explain now."""
     now, path = taste(), tmp_path / "a.safetensors"
-    steps = now.choice.moved("variance", -1).moved("setting", 1).steps
+    steps = now.choice.moved("setting", 1).steps
     path.write_bytes(changed(path, {"version": 1, "choice": steps}))
     then = Taste.load(path)
     assert then.choice.strength == now.choice.strength and torch.equal(then.choice.shares, now.choice.shares)
