@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, PngImagePlugin
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
 from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.taste import Duel, Item, Rating
@@ -549,19 +549,24 @@ def test_a_phone_shows_both_pictures_and_the_answers_at_once(
     context.close()
 
 
-def shown_in_gallery(tab: Tab, path: str, by: str = "path") -> None:
-    """As A1111's gallery shows the picture that is looked at, and once the page knows whose stars it shows."""
+def look_at(tab: Tab, path: str) -> None:
+    """As A1111's gallery shows the picture that is looked at."""
     tab.page.route(re.compile("/file="), lambda asked: asked.fulfill(path=path))
+    tab.page.evaluate(
+        """path => {
+            const image = document.createElement("img");
+            image.dataset.testid = "detailed-image";
+            image.src = `/file=${path}?123.4`;
+            document.querySelector("#txt2img_gallery").replaceChildren(image);
+        }""",
+        path,
+    )
+
+
+def shown_in_gallery(tab: Tab, path: str, by: str = "path") -> None:
+    """Looked at, and the page knows whose stars it shows."""
     with tab.page.expect_response(re.compile(rf"/taste/find\?.*{by}=")):
-        tab.page.evaluate(
-            """path => {
-                const image = document.createElement("img");
-                image.dataset.testid = "detailed-image";
-                image.src = `/file=${path}?123.4`;
-                document.querySelector("#txt2img_gallery").replaceChildren(image);
-            }""",
-            path,
-        )
+        look_at(tab, path)
 
 
 def test_stars_stand_under_the_host_s_gallery_for_the_picture_looked_at(tab: Tab) -> None:
@@ -579,6 +584,36 @@ def test_stars_stand_under_the_host_s_gallery_for_the_picture_looked_at(tab: Tab
     assert isinstance(rating, Rating) and rating.item == one.item.id
     shown_in_gallery(tab, one.image)
     expect(under.get_by_role("radio", name="4 stars")).to_be_checked()
+
+
+def test_a_star_counts_for_the_picture_shown_as_it_was_clicked(tab: Tab) -> None:
+    tab.asked()
+    one, other = tab.records[:2]
+    tab.opinions.judge(Rating(other.item.id, value=2))
+    under = tab.page.get_by_role("group", name="Stars for the picture above")
+    held: list[tuple[Route, APIResponse]] = []
+    tab.page.route(re.compile(r"/taste/find\?"), lambda asked: held.append((asked, asked.fetch())))
+    look_at(tab, one.image)
+    star = under.get_by_role("radio", name="4 stars").element_handle()
+    star.click()
+    tab.page.wait_for_timeout(200)
+    for asked, answer in reversed(held):  # what is asked last may be answered first
+        asked.fulfill(response=answer)
+        tab.page.wait_for_timeout(200)
+    assert star.is_checked()  # the same one: it can be pressed before and let go after
+    expect(under.get_by_role("radio", name="4 stars")).to_be_checked()
+    tab.rates([2.0, 4.0])
+    held.clear()
+    for each in (other, one):  # the look-up is still under way as the next picture is shown
+        look_at(tab, each.image)
+        under.get_by_role("radio", name="5 stars" if each is other else "1 star", exact=True).click()
+    tab.page.wait_for_timeout(200)
+    for asked, answer in held:
+        asked.fulfill(response=answer)
+    expect(under.get_by_role("radio", name="1 star", exact=True)).to_be_checked()
+    tab.rates([2.0, 5.0, 1.0])
+    given = [(each.item, each.value) for each in tab.opinions.opinions() if isinstance(each, Rating)]
+    assert given == [(other.item.id, 2), (other.item.id, 5), (one.item.id, 1)]
 
 
 def test_a_picture_that_was_not_recorded_is_with_its_first_star(tab: Tab, tmp_path: Path, console: Console) -> None:
