@@ -411,6 +411,14 @@ def test_what_is_made_can_say_its_own_settings_and_an_empty_negative_prompt(plac
         assert "prompts" in place.post("generate", 400, prompts=wrong)
 
 
+def test_what_is_stopped_before_the_host_is_free_is_not_made(place: Place) -> None:
+    with place.host.busy:
+        place.post("generate", prompts=["a fox", "an owl"])
+        assert place.http.delete(f"{BASE}/work").json()["running"]
+    work = place.settled()
+    assert (work["said"], work["made"], place.host.drawn) == ("Stopped.", [], [])
+
+
 def test_a_stop_leaves_what_was_made_and_a_fault_is_told_with_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go, draw = threading.Event(), threading.Event(), place.host.draw
 
