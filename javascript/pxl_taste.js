@@ -175,12 +175,8 @@
         return { node, show };
     }
 
-    const watchers = new Set();  // what shows stars of a picture, and hears when they change
+    const watchers = new Set();  // what shows the stars of a picture, and hears when they change
     const given = [];  // ratings of this sitting, the last one at the end, so that U takes them back
-
-    function tellStars(id, category, value) {
-        for (const each of watchers) if (each.id === id) each.stars(category, value);
-    }
 
     let line = Promise.resolve();  // ratings arrive in the order in which they were given
 
@@ -190,10 +186,14 @@
         return done;
     }
 
+    /** Each part of the page has the picture as it was told of it. */
     function putStars(of, category, value) {
-        if (value === null) delete of.stars[category];
-        else of.stars[category] = value;
-        tellStars(of.id, category, value);
+        const showing = [...watchers].filter((each) => each.of?.id === of.id);
+        for (const { stars } of [of, ...showing.map((each) => each.of)]) {
+            if (value === null) delete stars[category];
+            else stars[category] = value;
+        }
+        for (const each of showing) each.stars(category, value);
     }
 
     /** Stars appear at once; where the server will not have them, they go again. */
@@ -608,7 +608,7 @@
                 for (const name of names) stars.set(name, drawStars(name, of.stars[name], giveStars(of), all.checked));
                 box.replaceChildren(...[...stars.values()].map((each) => each.node));
             }
-            watchers.add({ id: of.id, stars: (category, value) => stars.get(category)?.show(value), owner: grid });
+            watchers.add({ of, stars: (category, value) => stars.get(category)?.show(value), owner: grid });
             face.onclick = () => view.whole.open(of, cards.map((each) => each.of));
             node.onfocus = () => rove(card);
             node.onkeydown = (event) => onKey(event, card);
@@ -719,7 +719,7 @@
             quietly(show);
         }
 
-        watchers.add({ get id() { return of?.id; }, stars: (category, value) => rows.get(category)?.show(value) });
+        watchers.add({ get of() { return of; }, stars: (category, value) => rows.get(category)?.show(value) });
         node.onclick = (event) => { if (event.target === node) node.close(); };
         node.onkeydown = (event) => {
             event.stopPropagation();  // the hosts interrupt the running job on Escape
@@ -1082,7 +1082,7 @@
             const category = me.category;
             const face = drawFace(of);
             const stars = drawStars(category, of.stars[category], giveStars(of));
-            watchers.add({ id: of.id, owner: node, stars: (name, value) => { if (name === category) stars.show(value); } });
+            watchers.add({ of, owner: node, stars: (name, value) => { if (name === category) stars.show(value); } });
             face.onclick = () => view.whole.open(of, [...shown.values()]);
             return el("div.pxl-shot-card", { role: "listitem", "aria-label": of.prompt }, face, stars.node,
                 el("span.pxl-shot-told", { title: of.prompt }, of.prompt));

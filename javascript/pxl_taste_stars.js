@@ -102,7 +102,7 @@
             return picture;
         }
 
-        taste.watchers.add({ get id() { return above?.of?.id; }, stars: (category, value) => stars.get(category)?.show(value) });
+        taste.watchers.add({ get of() { return above?.of; }, stars: (category, value) => stars.get(category)?.show(value) });
         return { node, look };
     }
 

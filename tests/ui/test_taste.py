@@ -586,6 +586,19 @@ def test_stars_stand_under_the_host_s_gallery_for_the_picture_looked_at(tab: Tab
     expect(under.get_by_role("radio", name="4 stars")).to_be_checked()
 
 
+def test_stars_that_are_given_elsewhere_stay_when_a_part_is_drawn_anew(tab: Tab) -> None:
+    tab.part("Pictures")
+    card = tab.cards.nth(0)
+    expect(card).to_be_visible()
+    shown_in_gallery(tab, tab.records[-1].image)
+    tab.page.get_by_role("group", name="Stars for the picture above").get_by_role("radio", name="4 stars").click()
+    expect(card.get_by_role("radio", name="4 stars")).to_be_checked()
+    every = tab.root.get_by_role("switch", name="Stars of all categories")
+    every.check()
+    every.uncheck()
+    expect(card.get_by_role("radio", name="4 stars")).to_be_checked()
+
+
 def test_a_star_counts_for_the_picture_shown_as_it_was_clicked(tab: Tab) -> None:
     tab.asked()
     one, other = tab.records[:2]
