@@ -11,6 +11,7 @@
 
     const PAGE = 60;
     const POLL = 700;
+    const RETRY = 3000;  // after which an answer is sent again to a server that was silent
     const AHEAD = 2;  // pairs that are loaded before they are asked for
     const LOOKED_BACK = 40;  // pairs that are not asked again in this sitting
     const TRIES = 4;  // where a file cannot be read as a picture
@@ -386,26 +387,42 @@
             const asked = { first, second, winner, category: me.category, sitting };
             const sent = sending.then(() => insist(asked));
             sending = sent.catch(() => {});
-            past.push({ ...now, sent });
+            const one = { ...now, sent };
+            sent.then((made) => { if (!made) askAgain(one); });
+            past.push(one);
             answered += 1;
             flash(side);
             step();
             if (answered % REST === 0) say(`${answered} duels: a good place to stop, if you like.`);
         }
 
-        /** An answer is sent until it has arrived: the next ones wait behind it. */
+        /** An answer is sent until it has arrived: the next ones wait behind it, whatever else the line tells meanwhile. */
         async function insist(asked) {
-            for (;;) {
+            for (let isLate = false; ; isLate = true) {
                 try {
                     const { key: made } = await post("duel", asked);
                     counted(1);
+                    if (isLate) { view.error.replaceChildren(); quietly(fill); }
                     if (!me.categories.length) learnMe().catch(() => {});
                     return made;
                 } catch (problem) {
                     if (!problem.silent) { complain(problem); return null; }
-                    await new Promise((resume) => complain(problem, () => { view.error.replaceChildren(); resume(); }));
+                    await new Promise((resume) => {
+                        setTimeout(resume, RETRY);
+                        complain(problem, () => { view.error.replaceChildren(); resume(); });
+                    });
                 }
             }
+        }
+
+        /** What the server would not have is asked again, but after the pair that is looked at. */
+        function askAgain(one) {
+            if (!past.includes(one)) return;  // it was undone, or another category is judged by now
+            past.splice(past.indexOf(one), 1);
+            answered -= 1;
+            if (!current()) [stage.hidden, calm.hidden] = [false, true];
+            queue.splice(current() ? 1 : 0, 0, { pair: one.pair, images: one.images });
+            show();
         }
 
         function flash(side) {
@@ -490,7 +507,10 @@
             halt: () => { turn += 1; },  // what is on its way is another person's
             opened() {
                 if (stage.hidden && !answered) restart();
-                else if (!queue.length) quietly(fill);
+                else if (!queue.length) {
+                    if (dry) [stage.hidden, calm.hidden, dry] = [false, true, false];  // there may be new pictures
+                    quietly(fill);
+                }
                 show();
             },
         };

@@ -176,6 +176,38 @@ def test_the_next_pair_is_there_before_it_is_asked_for(tab: Tab, console: Consol
     console.forgive("ERR_INTERNET_DISCONNECTED")
 
 
+def test_answers_arrive_in_order_once_the_server_speaks_again(tab: Tab, console: Console) -> None:
+    tab.asked()
+    tab.page.wait_for_load_state("networkidle")
+    tab.page.context.set_offline(True)
+    for key in ("ArrowLeft", "ArrowRight", "ArrowDown"):
+        tab.page.keyboard.press(key)  # until no pair is left, and the next ones are asked for in vain too
+    expect(tab.sides).to_have_count(0)
+    expect(tab.error).to_contain_text("did not answer")
+    tab.page.context.set_offline(False)
+    tab.button("Try again").click()
+    tab.asked()
+    assert [each.outcome for each in tab.duels(3)] == [1, -1, 0]
+    expect(tab.error).to_have_count(0)
+    console.forgive("ERR_INTERNET_DISCONNECTED")
+
+
+def test_an_answer_that_is_refused_is_asked_for_again(tab: Tab, console: Console) -> None:
+    first = tab.asked()
+    tab.page.route("**/taste/duel", lambda asked: asked.fulfill(status=400, json={"detail": "no room left"}))
+    tab.press("ArrowLeft")
+    expect(tab.error).to_contain_text("no room left")
+    expect(tab.root.get_by_text("in this sitting")).to_have_count(0)
+    second = tab.asked()
+    tab.page.unroute("**/taste/duel")
+    tab.press("ArrowRight")
+    assert tab.asked() == first != second
+    tab.press("ArrowLeft")
+    assert [each.outcome for each in tab.duels(2)] == [-1, 1]
+    expect(tab.root).to_contain_text("2 duels in this sitting")
+    console.forgive("400")
+
+
 def test_a_tap_on_a_picture_is_the_answer_and_nothing_moves(tab: Tab) -> None:
     tab.asked()
     places = [side.bounding_box() for side in tab.root.locator(".pxl-side").all()]
@@ -201,6 +233,10 @@ def test_few_pictures_come_to_an_end(page: Page, tmp_path: Path) -> None:
         tab.page.keyboard.press("ArrowLeft")
         expect(tab.root).to_contain_text("That is all for now")
         tab.duels(1)
+        tab.part("Pictures")
+        tab.opinions.add([Record(Item("a" * 32, "one more"), image=tab.records[0].image)])
+        tab.part("Duels")
+        tab.asked()  # it is not over for good
 
 
 def test_keys_do_nothing_where_a_text_is_written(tab: Tab) -> None:
