@@ -11,6 +11,7 @@
 
     const PAGE = 60;
     const POLL = 700;
+    const GLANCE = 4000;  // after which a window looks whether another one has begun something
     const RETRY = 3000;  // after which an answer is sent again to a server that was silent
     const AHEAD = 2;  // pairs that are loaded before they are asked for
     const LOOKED_BACK = 40;  // pairs that are not asked again in this sitting
@@ -852,10 +853,7 @@
         n.onchange = () => { n.value = Math.max(1, Math.round(Number(n.value) || 20)); remember("auto_n", Number(n.value)); };
         n.onkeydown = (event) => event.stopPropagation();
 
-        const begin = (isQuiet = false) => (isQuiet ? quietly : run)(async () => {
-            await post("fit");
-            view.work.watch(true);
-        });
+        const begin = (isQuiet = false) => (isQuiet ? quietly : run)(() => view.work.begin(post("fit")));
 
         async function load() {
             const mine = turn += 1;
@@ -1069,10 +1067,9 @@
         }
 
         const generate = () => run(async () => {
-            await post("generate", { prompts: chosen().map(({ prompt }) => prompt), template });
+            await view.work.begin(post("generate", { prompts: chosen().map(({ prompt }) => prompt), template }));
             for (const box of ticks.values()) box.checked = false;
             tell();
-            view.work.watch(true);
         });
         n.onchange = () => { n.value = Math.min(20, Math.max(1, Math.round(Number(n.value) || 3))); remember("best_n", Number(n.value)); };
         n.onkeydown = (event) => event.stopPropagation();
@@ -1134,10 +1131,7 @@
         const picker = el("input", { type: "file", hidden: true, tabIndex: -1, accept: ".jsonl,.json,.csv,.txt" });
         const folder = el("input.pxl-text", { type: "text", spellcheck: false, placeholder: "A folder of pictures, on the host's machine",
             "aria-label": "A folder of pictures, on the host's machine" });
-        const gather = button("Bring in its pictures", () => run(async () => {
-            await post("gather", { path: folder.value.trim() });
-            view.work.watch(true);
-        }));
+        const gather = button("Bring in its pictures", () => run(() => view.work.begin(post("gather", { path: folder.value.trim() }))));
         const node = el("section.pxl-data", { "aria-label": "Data" },
             el("h3", {}, "Categories"), el("p.pxl-facts", {}, "What you judge pictures by. A retired one is offered no more; its opinions stay."), list,
             el("h3", {}, "Your opinions"), el("p.pxl-facts", {}, "They are yours: take them with you, or bring others in. What is brought in twice counts once."),
@@ -1216,8 +1210,7 @@
 
         const bring = (file) => run(async () => {
             const kind = /\.csv$/i.test(file.name) ? "csv" : "jsonl";
-            await (await ask(at, `taste/import?${query({ kind })}`, "POST", file)).json();
-            view.work.watch(true);
+            await view.work.begin(ask(at, `taste/import?${query({ kind })}`, "POST", file));
         });
 
         function become(name) {
@@ -1258,6 +1251,27 @@
         const stop = button("Stop", () => run(async () => { stop.disabled = true; await askJSON(at, "taste/work", "DELETE"); }));
         const node = el("div.pxl-work", { hidden: true }, text, bar, stop);
         let watching = false;
+        let under = null;  // the id of what was under way when it was last heard of
+
+        /** What is asked for is watched as it begins; where something else is under way, that is. */
+        async function begin(asked) {
+            say("");
+            try {
+                await asked;
+            } catch (problem) {
+                glance();
+                throw problem;
+            }
+            watch(true);
+        }
+
+        /** Another window may have begun something, or the host may be back. */
+        async function glance() {
+            if (watching || document.hidden || !view.root.offsetParent) return;
+            const work = await get("/work").catch(() => null);
+            if (work && (work.running || under)) watch();
+        }
+        setInterval(glance, GLANCE);
 
         async function watch(isNew = false) {
             if (watching) return;
@@ -1266,6 +1280,9 @@
             try {
                 for (;;) {
                     const work = await get("/work");
+                    const isLost = under && !work.id;
+                    under = work.running ? work.id : null;
+                    if (isLost) throw new Error("The host was started again: what was under way has ended");
                     node.hidden = !work.running;
                     text.textContent = `${DOING[work.kind] ?? "Working"}… ${percent(work.share)}`;
                     bar.value = work.share;
@@ -1291,7 +1308,7 @@
             await learnMe();
             for (const name of ["learning", "prompts", ...(work.kind === "train" ? [] : ["pictures"])]) view.parts[name].anew();
         }
-        return { node, watch, isBusy: () => watching };
+        return { node, begin, watch, isBusy: () => watching };
     }
 
     // ---- Page ------------------------------------------------------------------------------------------------------
@@ -1331,6 +1348,7 @@
         shown = name in PARTS ? name : "duels";
         remember("part", shown);
         view.tabs.show();
+        view.error.replaceChildren();
         say("");
         for (const [each, part] of Object.entries(view.parts)) part.node.hidden = each !== shown;
         view.chips.node.hidden = shown === "data" && !me.categories.length;

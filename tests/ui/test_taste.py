@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
 from lib_pxl.hosts.fake import FakeHost
+from lib_pxl.judging.work import worker
 from lib_pxl.taste import Duel, Item, Rating
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
@@ -301,6 +302,8 @@ def test_stars_that_the_server_will_not_have_go_again(tab: Tab, console: Console
     tab.cards.nth(0).get_by_role("radio", name="3 stars").click()
     expect(tab.error).to_contain_text("no room left")
     expect(tab.cards.nth(0).get_by_role("radiogroup")).to_have_attribute("aria-label", "overall: no stars yet")
+    tab.part("Duels")
+    expect(tab.error).to_have_count(0)  # that was of another part
     console.forgive("400")
 
 
@@ -467,6 +470,45 @@ def test_the_best_proposals_and_those_ticked_are_made_shown_and_rated(tab: Tab, 
     tab.part("Pictures")
     expect(tab.root.get_by_role("list", name="Pictures").get_by_role("listitem").first).to_contain_text(prompt)
     assert console.complaints == []
+
+
+def test_every_window_shows_what_is_generated(tab: Tab, console: Console) -> None:
+    trained(tab)
+    other = Tab(tab.page.context.new_page(), tab.host, tab.records)
+    console.listen(other.page)
+    other.page.goto(tab.page.url)
+    for each in (tab, other):
+        each.part("Prompts")
+        each.root.get_by_label("Template").fill("a {red|blue} {disc|ring|square}")
+        each.button("Propose").click()
+        expect(each.button("Generate and record")).to_be_visible()
+    working = [each.root.get_by_text("Generating…") for each in (tab, other)]
+    with tab.host.busy:
+        tab.button("Generate and record").click()
+        for each in working:
+            expect(each).to_be_visible()
+        other.button("Generate and record").click()
+        expect(other.error).to_contain_text("its end, or a stop")
+        console.forgive("400")
+    for each in (tab, other):
+        expect(each.root.get_by_text("3 pictures are made and recorded.")).to_be_visible()
+        expect(each.root.get_by_role("list", name="Made of proposals").get_by_role("listitem")).to_have_count(3)
+    assert len(tab.host.drawn) == 3
+    other.page.close()
+
+
+def test_the_page_says_that_the_host_has_lost_what_was_under_way(tab: Tab) -> None:
+    trained(tab)
+    tab.part("Prompts")
+    tab.button("Propose").click()
+    with tab.host.busy:
+        tab.button("Generate and record").click()
+        expect(tab.root.get_by_text("Generating…")).to_be_visible()
+        lost = worker(tab.host.desk.data)
+        worker.cache_clear()  # as after a new start
+        expect(tab.error).to_contain_text("The host was started again")
+        expect(tab.root.get_by_text("Generating…")).to_be_hidden()
+        lost.stop()
 
 
 def test_categories_are_renamed_retired_merged_and_parted(tab: Tab) -> None:
