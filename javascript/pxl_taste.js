@@ -54,7 +54,7 @@
     const say = (text, ...more) => view.said.replaceChildren(text, ...more);
 
     function complain(problem, again) {
-        view.error.replaceChildren(el("span", {}, problem.message), ...(again ? [button("Try again", again)] : []));
+        view.error.replaceChildren(problem.message, ...(again ? [button("Try again", again)] : []));
     }
 
     /** Runs an act; what went wrong is told in one line, with a way to try again where the server was silent. */

@@ -307,6 +307,17 @@ def test_stars_that_the_server_will_not_have_go_again(tab: Tab, console: Console
     console.forgive("400")
 
 
+def test_what_goes_wrong_has_its_colour_inside_gradio_too(tab: Tab, console: Console) -> None:
+    tab.page.add_style_tag(content=".prose * { color: rgb(1, 2, 3) }")  # as gradio has it
+    tab.root.evaluate("root => root.classList.add('prose')")
+    tab.part("Prompts")
+    tab.button("Propose").click()
+    words = tab.root.get_by_text("a training before this")
+    expect(words).to_be_visible()
+    assert words.evaluate("of => getComputedStyle(of).color") != "rgb(1, 2, 3)"
+    console.forgive("400")
+
+
 def test_pictures_are_filtered_and_come_page_by_page(page: Page, tmp_path: Path) -> None:
     with opened(page, *stocked(tmp_path, 150, 32)) as tab:
         tab.part("Pictures")
