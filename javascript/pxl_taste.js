@@ -11,6 +11,8 @@
 
     const PAGE = 60;
     const POLL = 700;
+    const GLANCE = 4000;  // after which a window looks whether another one has begun something
+    const RETRY = 3000;  // after which an answer is sent again to a server that was silent
     const AHEAD = 2;  // pairs that are loaded before they are asked for
     const LOOKED_BACK = 40;  // pairs that are not asked again in this sitting
     const TRIES = 4;  // where a file cannot be read as a picture
@@ -52,7 +54,7 @@
     const say = (text, ...more) => view.said.replaceChildren(text, ...more);
 
     function complain(problem, again) {
-        view.error.replaceChildren(el("span", {}, problem.message), ...(again ? [button("Try again", again)] : []));
+        view.error.replaceChildren(problem.message, ...(again ? [button("Try again", again)] : []));
     }
 
     /** Runs an act; what went wrong is told in one line, with a way to try again where the server was silent. */
@@ -175,12 +177,8 @@
         return { node, show };
     }
 
-    const watchers = new Set();  // what shows stars of a picture, and hears when they change
+    const watchers = new Set();  // what shows the stars of a picture, and hears when they change
     const given = [];  // ratings of this sitting, the last one at the end, so that U takes them back
-
-    function tellStars(id, category, value) {
-        for (const each of watchers) if (each.id === id) each.stars(category, value);
-    }
 
     let line = Promise.resolve();  // ratings arrive in the order in which they were given
 
@@ -190,10 +188,14 @@
         return done;
     }
 
+    /** Each part of the page has the picture as it was told of it. */
     function putStars(of, category, value) {
-        if (value === null) delete of.stars[category];
-        else of.stars[category] = value;
-        tellStars(of.id, category, value);
+        const showing = [...watchers].filter((each) => each.of?.id === of.id);
+        for (const { stars } of [of, ...showing.map((each) => each.of)]) {
+            if (value === null) delete stars[category];
+            else stars[category] = value;
+        }
+        for (const each of showing) each.stars(category, value);
     }
 
     /** Stars appear at once; where the server will not have them, they go again. */
@@ -386,26 +388,42 @@
             const asked = { first, second, winner, category: me.category, sitting };
             const sent = sending.then(() => insist(asked));
             sending = sent.catch(() => {});
-            past.push({ ...now, sent });
+            const one = { ...now, sent };
+            sent.then((made) => { if (!made) askAgain(one); });
+            past.push(one);
             answered += 1;
             flash(side);
             step();
             if (answered % REST === 0) say(`${answered} duels: a good place to stop, if you like.`);
         }
 
-        /** An answer is sent until it has arrived: the next ones wait behind it. */
+        /** An answer is sent until it has arrived: the next ones wait behind it, whatever else the line tells meanwhile. */
         async function insist(asked) {
-            for (;;) {
+            for (let isLate = false; ; isLate = true) {
                 try {
                     const { key: made } = await post("duel", asked);
                     counted(1);
+                    if (isLate) { view.error.replaceChildren(); quietly(fill); }
                     if (!me.categories.length) learnMe().catch(() => {});
                     return made;
                 } catch (problem) {
                     if (!problem.silent) { complain(problem); return null; }
-                    await new Promise((resume) => complain(problem, () => { view.error.replaceChildren(); resume(); }));
+                    await new Promise((resume) => {
+                        setTimeout(resume, RETRY);
+                        complain(problem, () => { view.error.replaceChildren(); resume(); });
+                    });
                 }
             }
+        }
+
+        /** What the server would not have is asked again, but after the pair that is looked at. */
+        function askAgain(one) {
+            if (!past.includes(one)) return;  // it was undone, or another category is judged by now
+            past.splice(past.indexOf(one), 1);
+            answered -= 1;
+            if (!current()) [stage.hidden, calm.hidden] = [false, true];
+            queue.splice(current() ? 1 : 0, 0, { pair: one.pair, images: one.images });
+            show();
         }
 
         function flash(side) {
@@ -490,7 +508,10 @@
             halt: () => { turn += 1; },  // what is on its way is another person's
             opened() {
                 if (stage.hidden && !answered) restart();
-                else if (!queue.length) quietly(fill);
+                else if (!queue.length) {
+                    if (dry) [stage.hidden, calm.hidden, dry] = [false, true, false];  // there may be new pictures
+                    quietly(fill);
+                }
                 show();
             },
         };
@@ -608,7 +629,7 @@
                 for (const name of names) stars.set(name, drawStars(name, of.stars[name], giveStars(of), all.checked));
                 box.replaceChildren(...[...stars.values()].map((each) => each.node));
             }
-            watchers.add({ id: of.id, stars: (category, value) => stars.get(category)?.show(value), owner: grid });
+            watchers.add({ of, stars: (category, value) => stars.get(category)?.show(value), owner: grid });
             face.onclick = () => view.whole.open(of, cards.map((each) => each.of));
             node.onfocus = () => rove(card);
             node.onkeydown = (event) => onKey(event, card);
@@ -719,7 +740,7 @@
             quietly(show);
         }
 
-        watchers.add({ get id() { return of?.id; }, stars: (category, value) => rows.get(category)?.show(value) });
+        watchers.add({ get of() { return of; }, stars: (category, value) => rows.get(category)?.show(value) });
         node.onclick = (event) => { if (event.target === node) node.close(); };
         node.onkeydown = (event) => {
             event.stopPropagation();  // the hosts interrupt the running job on Escape
@@ -832,10 +853,7 @@
         n.onchange = () => { n.value = Math.max(1, Math.round(Number(n.value) || 20)); remember("auto_n", Number(n.value)); };
         n.onkeydown = (event) => event.stopPropagation();
 
-        const begin = (isQuiet = false) => (isQuiet ? quietly : run)(async () => {
-            await post("fit");
-            view.work.watch(true);
-        });
+        const begin = (isQuiet = false) => (isQuiet ? quietly : run)(() => view.work.begin(post("fit")));
 
         async function load() {
             const mine = turn += 1;
@@ -1049,10 +1067,9 @@
         }
 
         const generate = () => run(async () => {
-            await post("generate", { prompts: chosen().map(({ prompt }) => prompt), template });
+            await view.work.begin(post("generate", { prompts: chosen().map(({ prompt }) => prompt), template }));
             for (const box of ticks.values()) box.checked = false;
             tell();
-            view.work.watch(true);
         });
         n.onchange = () => { n.value = Math.min(20, Math.max(1, Math.round(Number(n.value) || 3))); remember("best_n", Number(n.value)); };
         n.onkeydown = (event) => event.stopPropagation();
@@ -1082,7 +1099,7 @@
             const category = me.category;
             const face = drawFace(of);
             const stars = drawStars(category, of.stars[category], giveStars(of));
-            watchers.add({ id: of.id, owner: node, stars: (name, value) => { if (name === category) stars.show(value); } });
+            watchers.add({ of, owner: node, stars: (name, value) => { if (name === category) stars.show(value); } });
             face.onclick = () => view.whole.open(of, [...shown.values()]);
             return el("div.pxl-shot-card", { role: "listitem", "aria-label": of.prompt }, face, stars.node,
                 el("span.pxl-shot-told", { title: of.prompt }, of.prompt));
@@ -1114,10 +1131,7 @@
         const picker = el("input", { type: "file", hidden: true, tabIndex: -1, accept: ".jsonl,.json,.csv,.txt" });
         const folder = el("input.pxl-text", { type: "text", spellcheck: false, placeholder: "A folder of pictures, on the host's machine",
             "aria-label": "A folder of pictures, on the host's machine" });
-        const gather = button("Bring in its pictures", () => run(async () => {
-            await post("gather", { path: folder.value.trim() });
-            view.work.watch(true);
-        }));
+        const gather = button("Bring in its pictures", () => run(() => view.work.begin(post("gather", { path: folder.value.trim() }))));
         const node = el("section.pxl-data", { "aria-label": "Data" },
             el("h3", {}, "Categories"), el("p.pxl-facts", {}, "What you judge pictures by. A retired one is offered no more; its opinions stay."), list,
             el("h3", {}, "Your opinions"), el("p.pxl-facts", {}, "They are yours: take them with you, or bring others in. What is brought in twice counts once."),
@@ -1196,8 +1210,7 @@
 
         const bring = (file) => run(async () => {
             const kind = /\.csv$/i.test(file.name) ? "csv" : "jsonl";
-            await (await ask(at, `taste/import?${query({ kind })}`, "POST", file)).json();
-            view.work.watch(true);
+            await view.work.begin(ask(at, `taste/import?${query({ kind })}`, "POST", file));
         });
 
         function become(name) {
@@ -1238,6 +1251,27 @@
         const stop = button("Stop", () => run(async () => { stop.disabled = true; await askJSON(at, "taste/work", "DELETE"); }));
         const node = el("div.pxl-work", { hidden: true }, text, bar, stop);
         let watching = false;
+        let under = null;  // the id of what was under way when it was last heard of
+
+        /** What is asked for is watched as it begins; where something else is under way, that is. */
+        async function begin(asked) {
+            say("");
+            try {
+                await asked;
+            } catch (problem) {
+                glance();
+                throw problem;
+            }
+            watch(true);
+        }
+
+        /** Another window may have begun something, or the host may be back. */
+        async function glance() {
+            if (watching || document.hidden || !view.root.offsetParent) return;
+            const work = await get("/work").catch(() => null);
+            if (work && (work.running || under)) watch();
+        }
+        setInterval(glance, GLANCE);
 
         async function watch(isNew = false) {
             if (watching) return;
@@ -1246,6 +1280,9 @@
             try {
                 for (;;) {
                     const work = await get("/work");
+                    const isLost = under && !work.id;
+                    under = work.running ? work.id : null;
+                    if (isLost) throw new Error("The host was started again: what was under way has ended");
                     node.hidden = !work.running;
                     text.textContent = `${DOING[work.kind] ?? "Working"}… ${percent(work.share)}`;
                     bar.value = work.share;
@@ -1271,7 +1308,7 @@
             await learnMe();
             for (const name of ["learning", "prompts", ...(work.kind === "train" ? [] : ["pictures"])]) view.parts[name].anew();
         }
-        return { node, watch, isBusy: () => watching };
+        return { node, begin, watch, isBusy: () => watching };
     }
 
     // ---- Page ------------------------------------------------------------------------------------------------------
@@ -1311,6 +1348,7 @@
         shown = name in PARTS ? name : "duels";
         remember("part", shown);
         view.tabs.show();
+        view.error.replaceChildren();
         say("");
         for (const [each, part] of Object.entries(view.parts)) part.node.hidden = each !== shown;
         view.chips.node.hidden = shown === "data" && !me.categories.length;

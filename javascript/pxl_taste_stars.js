@@ -31,58 +31,67 @@
         const told = el("span.pxl-under-told", { "aria-live": "polite" });
         const marks = el("div.pxl-line");
         const node = el("div.pxl-panel.pxl-under", { hidden: true, role: "group", "aria-label": "Stars for the picture above" }, marks, told);
-        let address = "";
-        let of = null;
+        let above = null;  // the picture that is looked at: {address, of, asked}
         let stars = new Map();
 
         function show() {
             const names = taste.active();
-            stars = new Map(names.map((name) => [name, taste.drawStars(name, of?.stars[name], give, names.length > 1)]));
-            marks.replaceChildren(...[...stars.values()].map((each) => each.node));
+            if (names.join("\n") !== [...stars.keys()].join("\n")) {  // a star that is being clicked stays the same one
+                stars = new Map(names.map((name) => [name, taste.drawStars(name, null, give, names.length > 1)]));
+                marks.replaceChildren(...[...stars.values()].map((each) => each.node));
+            }
+            for (const [name, row] of stars) row.show(above?.of?.stars[name]);
         }
 
-        async function find(path) {
+        async function find({ address }) {
+            const path = pathOf(address);
             const { picture } = path ? await taste.get("/find", { path }) : { picture: null };
             if (picture) return picture;
             const hash = await hashOf(address).catch(() => "");
             return hash ? (await taste.get("/find", { hash })).picture : null;
         }
 
-        /** The picture that is looked at now; stars are drawn once it is known whether there are any. */
+        /** A picture is looked up, or recorded, once at a time: stars that are given meanwhile wait for the same one. */
+        function ask(mine, how) {
+            mine.asked ??= how(mine).then((of) => { mine.of = of; }).finally(() => { mine.asked = null; });
+            return mine.asked;
+        }
+
+        /** The picture that is looked at now; its stars are shown once it is known whether there are any. */
         async function look(gallery) {
             const image = gallery.querySelector(".preview img, [data-testid=detailed-image]");
-            const now = image?.getAttribute("src") ?? "";
-            if (now === address) return;
-            address = now;
-            of = null;
+            const address = image?.getAttribute("src") ?? "";
+            if (address === (above?.address ?? "")) return;
+            const mine = above = address ? { address, of: null, asked: null } : null;
             told.textContent = "";
-            node.hidden = !now;
-            if (!now) return;
+            node.hidden = !mine;
+            if (!mine) return;
             show();
             try {
-                const found = await find(pathOf(now));
-                if (now !== address) return;
-                of = found;
-                show();
+                await ask(mine, find);
+                if (mine === above && mine.of) show();
             } catch { /* the first star will tell what is wrong */ }
         }
 
+        /** A star is for the picture that is shown as it is clicked, whatever is shown once that one is known. */
         async function give(category, value) {
-            const now = address;
+            const mine = above;
             told.textContent = "";
             try {
-                of ??= await find(pathOf(now)) ?? await record(now);  // one just made may still be on its way
-                if (now === address) await taste.rate(of, category, value);
+                await mine.asked?.catch(() => {});
+                // One just made may still have been on its way when it was looked up.
+                if (!mine.of) await ask(mine, async () => await find(mine) ?? record(mine));
+                await taste.rate(mine.of, category, value);
             } catch (problem) {
                 told.textContent = problem.message;
             }
         }
 
         /** A picture that was made without the switch. */
-        async function record(now) {
-            const path = pathOf(now);
+        async function record({ address }) {
+            const path = pathOf(address);
             if (!path) throw new Error("This picture has no file of its own: switch “Record” on in the pxl panel and make another");
-            const hash = await hashOf(now).catch(() => "");
+            const hash = await hashOf(address).catch(() => "");
             const { picture } = await askJSON(taste.at, "taste/record", "POST", { path, hash, profile: taste.me.profile });
             if (window.pxl.job(tab)?.record !== true) {
                 told.replaceChildren("Recorded with its first star. ", button("Record every picture from now on", () => {
@@ -93,7 +102,7 @@
             return picture;
         }
 
-        taste.watchers.add({ get id() { return of?.id; }, stars: (category, value) => stars.get(category)?.show(value) });
+        taste.watchers.add({ get of() { return above?.of; }, stars: (category, value) => stars.get(category)?.show(value) });
         return { node, look };
     }
 

@@ -115,10 +115,11 @@ class Host(Protocol):
         It leaves no file and no trace in the page, and `size` 0 is the model's usual, but at most `LARGEST`.
         """
 
-    def make(self, order: Order) -> Finished:
+    def make(self, order: Order, free: Callable[[], object] = lambda: None) -> Finished:
         """A picture by the host's own pipeline, once its queue lets it, saved where the host saves those of its page.
 
-        Its nokens are said, and no trace is left in the page; whoever ordered it says what becomes of it.
+        Its nokens are said, and no trace is left in the page; whoever ordered it says what becomes of it. `free` is
+        called as soon as the queue lets it: what that raises, as where it is wanted no more, ends it there.
         """
 
     def install(self, noken: Noken) -> Path:

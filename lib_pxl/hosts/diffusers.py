@@ -174,8 +174,10 @@ class DiffusersHost:
                 self.forget()
         return sitting.pictures[0]
 
-    def make(self, order: Order) -> Finished:
+    def make(self, order: Order, free: Callable[[], object] = lambda: None) -> Finished:
         """A request like one of the studio's page; where nobody said how it is saved, it lies nowhere."""
+        with self._busy:
+            free()
         told = Request.told(Infotext("", "", {name: str(value) for name, value in order.settings.items()}))
         width, height = order.size(self.side, self.factor)
         told |= {"seed": order.seed, "width": width, "height": height, "hires": 1.0, "denoise": 1.0}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -76,6 +77,7 @@ class FakeHost:
     seers: dict[str, Annotator] = field(default_factory=dict)
     encoders: Mapping[str, int] = field(default_factory=lambda: {"l": WIDTH})  # the model, as far as it has words
     drawn: list[str] = field(default_factory=list)  # the prompts of `draw`
+    busy: threading.Lock = field(default_factory=threading.Lock)  # held by a job, for whose end orders wait
     room: float = math.inf  # rows that are read of a prompt
     desk: Desk = field(init=False)
     _prompts: tuple[str, str] = ("", "")
@@ -116,8 +118,10 @@ class FakeHost:
         shade = int(abs(total) * 1000 + seed) % 256
         return Image.new("RGB", (size or 64, size or 64), (shade, 255 - shade, 128))
 
-    def make(self, order: Order) -> Finished:
+    def make(self, order: Order, free: Callable[[], object] = lambda: None) -> Finished:
         """A plain picture that lies nowhere, and the mean of its words."""
+        with self.busy:
+            free()
         width, height = order.size(64, FACTOR)
         picture = self.draw(order.prompt, {}, order.seed, order.steps, width, order.cfg).resize((width, height))
         told = {"Steps": f"{order.steps}", "CFG scale": f"{order.cfg:g}", "Seed": f"{order.seed}"}

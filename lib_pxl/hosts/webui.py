@@ -167,15 +167,16 @@ class WebuiHost:
         with call_queue.queue_lock:
             return self._as_job(lambda: self._drawn(prompt, words, seed, steps, size, cfg))
 
-    def make(self, order: Order) -> Finished:
+    def make(self, order: Order, free: Callable[[], object] = lambda: None) -> Finished:
         """A job with our script alone, which says nokens: what others would do is set in fields of the page."""
         with call_queue.queue_lock:
-            return self._as_job(lambda: self._made(order))
+            return self._as_job(lambda: self._made(order, free))
 
     def _as_job(self, job: Callable[[], T]) -> T:
         return job()
 
-    def _made(self, order: Order) -> Finished:
+    def _made(self, order: Order, free: Callable[[], object]) -> Finished:
+        free()  # Forge's main thread may have had another job to end
         self._settle()
         width, height = order.size(self._usual, processing.opt_f)
         p = processing.StableDiffusionProcessingTxt2Img(

@@ -66,8 +66,12 @@ class Judge:
         return {
             "profile": person.opinions.profile, "profiles": person.opinions.profiles(),
             "pictures": person.shelf.count(ENOUGH), "opinions": sum(each.opinions for each in categories),
-            "categories": [each._asdict() for each in categories], "work": worker(self.desk.data).describe(),
+            "categories": [each._asdict() for each in categories], "work": self.work(data),
         }  # fmt: skip
+
+    def work(self, data: Mapping[str, Any]) -> Told:
+        """How far the work in the background is, with what it made for this person."""
+        return worker(self.desk.data).describe(parse_group(wish.PROFILE, data, "")["profile"] or "me")
 
     def page(self, data: Mapping[str, Any]) -> Told:
         """Some of the pictures, the newest first."""
@@ -209,7 +213,8 @@ class Judge:
             made.extend(self._cards(person, [person.shelf.item(which)]))
 
         wanted = orders(asked["prompts"], negative, self._settings(person, asked), _drawn(asked["seed"]))
-        return {"work": worker(self.desk.data).begin("generate", making(wanted, self.host.make, keep), made=made)}
+        act, whose = making(wanted, self.host.make, keep), asked["profile"] or "me"
+        return {"work": worker(self.desk.data).begin("generate", act, made=made, whose=whose)}
 
     def take(self, data: bytes, kind: str, profile: str | None) -> Told:
         """Opinions from a file, in the background."""

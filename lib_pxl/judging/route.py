@@ -98,13 +98,15 @@ def _add_wishes(routes: APIRouter, judge: Judge) -> None:
 
 def _add_work(routes: APIRouter, judge: Judge) -> None:
     @routes.get("/taste/work", summary="How far is the work in the background?")
-    def work() -> dict[str, Any]:
-        return worker(judge.desk.data).describe()
+    def work(request: Request) -> dict[str, Any]:
+        with Told():
+            return judge.work(_query(request))
 
     @routes.delete("/taste/work", summary="Stop it")
-    def stop() -> dict[str, Any]:
+    def stop(request: Request) -> dict[str, Any]:
         worker(judge.desk.data).stop()
-        return worker(judge.desk.data).describe()
+        with Told():
+            return judge.work(_query(request))
 
 
 def _add_files(routes: APIRouter, judge: Judge) -> None:

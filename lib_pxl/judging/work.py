@@ -28,6 +28,7 @@ class Work:
 
     kind: str
     joined: str = ""  # whoever wants the same gets this one
+    whose: str = ""  # the profile of what is made
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     share: float = 0.0
     running: bool = True
@@ -50,7 +51,7 @@ class Worker:
         self._work: Work | None = None
         self._lock = threading.Lock()
 
-    def begin(self, kind: str, act: Act, joined: str = "", made: Sequence[Any] = ()) -> str:
+    def begin(self, kind: str, act: Act, joined: str = "", made: Sequence[Any] = (), whose: str = "") -> str:
         """Start it, and say by which id it goes; what is joined under the same name is under way only once."""
         with self._lock:
             work = self._work
@@ -58,7 +59,7 @@ class Worker:
                 if joined and (work.kind, work.joined) == (kind, joined) and not work.stop.is_set():
                     return work.id
                 raise HostError("work", got=Words(f"one under way ({work.kind})"), wanted="its end, or a stop")
-            self._work = work = Work(kind, joined, made=made)
+            self._work = work = Work(kind, joined, whose, made=made)
         threading.Thread(target=self._do, args=(work, act), name=f"pxl {kind}", daemon=True).start()
         return work.id
 
@@ -68,14 +69,15 @@ class Worker:
             if self._work is not None:
                 self._work.stop.set()
 
-    def describe(self) -> dict[str, Any]:
-        """How far it is."""
+    def describe(self, profile: str = "") -> dict[str, Any]:
+        """How far it is; what was made is told to that profile alone."""
         with self._lock:
             work = self._work
             if work is None:
                 work = Work("", id="", running=False)
             told = {name: getattr(work, name) for name in ("share", "running", "said", "error")}
-            return {"id": work.id or None, "kind": work.kind or None, **told, "made": list(work.made)}
+            made = list(work.made) if work.whose == profile else []
+            return {"id": work.id or None, "kind": work.kind or None, **told, "made": made}
 
     def _do(self, work: Work, act: Act) -> None:
         said, error = "", None

@@ -665,5 +665,7 @@ def test_what_is_ordered_is_made_as_by_the_page_and_saved_where_that_is_said(
     same = DiffusersHost(pipe("sd1"), tmp_path).generate(request).pictures[0]
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.tobytes() == same.tobytes()
-    unsaved = DiffusersHost(pipe("sd1"), tmp_path).make(order)
+    told: list[str] = []
+    unsaved = DiffusersHost(pipe("sd1"), tmp_path).make(order, lambda: told.append("free"))
+    assert told == ["free"]
     assert unsaved.path is None and unsaved.picture is not None and unsaved.picture.tobytes() == same.tobytes()

@@ -53,9 +53,9 @@ class Place:
         assert answer.status_code == status, answer.text
         return answer.json() if status == 200 else told(answer)
 
-    def settled(self) -> dict[str, Any]:
+    def settled(self, profile: str = "") -> dict[str, Any]:
         """The work, once it is over."""
-        while (work := self.get("/work"))["running"]:
+        while (work := self.get("/work", profile=profile))["running"]:
             time.sleep(0.01)
         return work
 
@@ -386,7 +386,8 @@ def test_proposals_become_recorded_pictures_of_whoever_asked(place: Place) -> No
     other.add([Record(Item("newest", "a cat", "blurry", settings={"Steps": 12, "Size": "64x128", "Model": "m"}))])
     sent = {"prompts": ["a red fox", "an owl"], "template": "{a red fox|an owl}", "seed": 7}
     which = place.post("generate", profile="somebody else", **sent)["work"]
-    work = place.settled()
+    assert place.settled()["made"] == place.get()["work"]["made"] == []  # they are nothing to me
+    work = place.settled("somebody else")
     assert (work["id"], work["kind"], work["error"], work["share"]) == (which, "generate", None, 0.5)
     assert work["said"] == "2 pictures are made and recorded." and place.host.drawn == ["a red fox", "an owl"]
     assert [card["prompt"] for card in work["made"]] == ["a red fox", "an owl"]
@@ -408,6 +409,14 @@ def test_what_is_made_can_say_its_own_settings_and_an_empty_negative_prompt(plac
     assert record.item.settings == {"Steps": 20, "CFG scale": 3, "Size": "64x64"}
     for wrong in ([], ["x"] * 65, [""], "a fox"):
         assert "prompts" in place.post("generate", 400, prompts=wrong)
+
+
+def test_what_is_stopped_before_the_host_is_free_is_not_made(place: Place) -> None:
+    with place.host.busy:
+        place.post("generate", prompts=["a fox", "an owl"])
+        assert place.http.delete(f"{BASE}/work").json()["running"]
+    work = place.settled()
+    assert (work["said"], work["made"], place.host.drawn) == ("Stopped.", [], [])
 
 
 def test_a_stop_leaves_what_was_made_and_a_fault_is_told_with_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, PngImagePlugin
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
 from lib_pxl.hosts.fake import FakeHost
+from lib_pxl.judging.work import worker
 from lib_pxl.taste import Duel, Item, Rating
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
@@ -176,6 +177,38 @@ def test_the_next_pair_is_there_before_it_is_asked_for(tab: Tab, console: Consol
     console.forgive("ERR_INTERNET_DISCONNECTED")
 
 
+def test_answers_arrive_in_order_once_the_server_speaks_again(tab: Tab, console: Console) -> None:
+    tab.asked()
+    tab.page.wait_for_load_state("networkidle")
+    tab.page.context.set_offline(True)
+    for key in ("ArrowLeft", "ArrowRight", "ArrowDown"):
+        tab.page.keyboard.press(key)  # until no pair is left, and the next ones are asked for in vain too
+    expect(tab.sides).to_have_count(0)
+    expect(tab.error).to_contain_text("did not answer")
+    tab.page.context.set_offline(False)
+    tab.button("Try again").click()
+    tab.asked()
+    assert [each.outcome for each in tab.duels(3)] == [1, -1, 0]
+    expect(tab.error).to_have_count(0)
+    console.forgive("ERR_INTERNET_DISCONNECTED")
+
+
+def test_an_answer_that_is_refused_is_asked_for_again(tab: Tab, console: Console) -> None:
+    first = tab.asked()
+    tab.page.route("**/taste/duel", lambda asked: asked.fulfill(status=400, json={"detail": "no room left"}))
+    tab.press("ArrowLeft")
+    expect(tab.error).to_contain_text("no room left")
+    expect(tab.root.get_by_text("in this sitting")).to_have_count(0)
+    second = tab.asked()
+    tab.page.unroute("**/taste/duel")
+    tab.press("ArrowRight")
+    assert tab.asked() == first != second
+    tab.press("ArrowLeft")
+    assert [each.outcome for each in tab.duels(2)] == [-1, 1]
+    expect(tab.root).to_contain_text("2 duels in this sitting")
+    console.forgive("400")
+
+
 def test_a_tap_on_a_picture_is_the_answer_and_nothing_moves(tab: Tab) -> None:
     tab.asked()
     places = [side.bounding_box() for side in tab.root.locator(".pxl-side").all()]
@@ -201,6 +234,10 @@ def test_few_pictures_come_to_an_end(page: Page, tmp_path: Path) -> None:
         tab.page.keyboard.press("ArrowLeft")
         expect(tab.root).to_contain_text("That is all for now")
         tab.duels(1)
+        tab.part("Pictures")
+        tab.opinions.add([Record(Item("a" * 32, "one more"), image=tab.records[0].image)])
+        tab.part("Duels")
+        tab.asked()  # it is not over for good
 
 
 def test_keys_do_nothing_where_a_text_is_written(tab: Tab) -> None:
@@ -265,6 +302,19 @@ def test_stars_that_the_server_will_not_have_go_again(tab: Tab, console: Console
     tab.cards.nth(0).get_by_role("radio", name="3 stars").click()
     expect(tab.error).to_contain_text("no room left")
     expect(tab.cards.nth(0).get_by_role("radiogroup")).to_have_attribute("aria-label", "overall: no stars yet")
+    tab.part("Duels")
+    expect(tab.error).to_have_count(0)  # that was of another part
+    console.forgive("400")
+
+
+def test_what_goes_wrong_has_its_colour_inside_gradio_too(tab: Tab, console: Console) -> None:
+    tab.page.add_style_tag(content=".prose * { color: rgb(1, 2, 3) }")  # as gradio has it
+    tab.root.evaluate("root => root.classList.add('prose')")
+    tab.part("Prompts")
+    tab.button("Propose").click()
+    words = tab.root.get_by_text("a training before this")
+    expect(words).to_be_visible()
+    assert words.evaluate("of => getComputedStyle(of).color") != "rgb(1, 2, 3)"
     console.forgive("400")
 
 
@@ -433,6 +483,45 @@ def test_the_best_proposals_and_those_ticked_are_made_shown_and_rated(tab: Tab, 
     assert console.complaints == []
 
 
+def test_every_window_shows_what_is_generated(tab: Tab, console: Console) -> None:
+    trained(tab)
+    other = Tab(tab.page.context.new_page(), tab.host, tab.records)
+    console.listen(other.page)
+    other.page.goto(tab.page.url)
+    for each in (tab, other):
+        each.part("Prompts")
+        each.root.get_by_label("Template").fill("a {red|blue} {disc|ring|square}")
+        each.button("Propose").click()
+        expect(each.button("Generate and record")).to_be_visible()
+    working = [each.root.get_by_text("Generating…") for each in (tab, other)]
+    with tab.host.busy:
+        tab.button("Generate and record").click()
+        for each in working:
+            expect(each).to_be_visible()
+        other.button("Generate and record").click()
+        expect(other.error).to_contain_text("its end, or a stop")
+        console.forgive("400")
+    for each in (tab, other):
+        expect(each.root.get_by_text("3 pictures are made and recorded.")).to_be_visible()
+        expect(each.root.get_by_role("list", name="Made of proposals").get_by_role("listitem")).to_have_count(3)
+    assert len(tab.host.drawn) == 3
+    other.page.close()
+
+
+def test_the_page_says_that_the_host_has_lost_what_was_under_way(tab: Tab) -> None:
+    trained(tab)
+    tab.part("Prompts")
+    tab.button("Propose").click()
+    with tab.host.busy:
+        tab.button("Generate and record").click()
+        expect(tab.root.get_by_text("Generating…")).to_be_visible()
+        lost = worker(tab.host.desk.data)
+        worker.cache_clear()  # as after a new start
+        expect(tab.error).to_contain_text("The host was started again")
+        expect(tab.root.get_by_text("Generating…")).to_be_hidden()
+        lost.stop()
+
+
 def test_categories_are_renamed_retired_merged_and_parted(tab: Tab) -> None:
     for record, name in zip(tab.records, ("mood", "mod", "depth"), strict=False):
         tab.opinions.judge(Rating(record.item.id, name, 3))
@@ -549,19 +638,24 @@ def test_a_phone_shows_both_pictures_and_the_answers_at_once(
     context.close()
 
 
-def shown_in_gallery(tab: Tab, path: str, by: str = "path") -> None:
-    """As A1111's gallery shows the picture that is looked at, and once the page knows whose stars it shows."""
+def look_at(tab: Tab, path: str) -> None:
+    """As A1111's gallery shows the picture that is looked at."""
     tab.page.route(re.compile("/file="), lambda asked: asked.fulfill(path=path))
+    tab.page.evaluate(
+        """path => {
+            const image = document.createElement("img");
+            image.dataset.testid = "detailed-image";
+            image.src = `/file=${path}?123.4`;
+            document.querySelector("#txt2img_gallery").replaceChildren(image);
+        }""",
+        path,
+    )
+
+
+def shown_in_gallery(tab: Tab, path: str, by: str = "path") -> None:
+    """Looked at, and the page knows whose stars it shows."""
     with tab.page.expect_response(re.compile(rf"/taste/find\?.*{by}=")):
-        tab.page.evaluate(
-            """path => {
-                const image = document.createElement("img");
-                image.dataset.testid = "detailed-image";
-                image.src = `/file=${path}?123.4`;
-                document.querySelector("#txt2img_gallery").replaceChildren(image);
-            }""",
-            path,
-        )
+        look_at(tab, path)
 
 
 def test_stars_stand_under_the_host_s_gallery_for_the_picture_looked_at(tab: Tab) -> None:
@@ -579,6 +673,49 @@ def test_stars_stand_under_the_host_s_gallery_for_the_picture_looked_at(tab: Tab
     assert isinstance(rating, Rating) and rating.item == one.item.id
     shown_in_gallery(tab, one.image)
     expect(under.get_by_role("radio", name="4 stars")).to_be_checked()
+
+
+def test_stars_that_are_given_elsewhere_stay_when_a_part_is_drawn_anew(tab: Tab) -> None:
+    tab.part("Pictures")
+    card = tab.cards.nth(0)
+    expect(card).to_be_visible()
+    shown_in_gallery(tab, tab.records[-1].image)
+    tab.page.get_by_role("group", name="Stars for the picture above").get_by_role("radio", name="4 stars").click()
+    expect(card.get_by_role("radio", name="4 stars")).to_be_checked()
+    every = tab.root.get_by_role("switch", name="Stars of all categories")
+    every.check()
+    every.uncheck()
+    expect(card.get_by_role("radio", name="4 stars")).to_be_checked()
+
+
+def test_a_star_counts_for_the_picture_shown_as_it_was_clicked(tab: Tab) -> None:
+    tab.asked()
+    one, other = tab.records[:2]
+    tab.opinions.judge(Rating(other.item.id, value=2))
+    under = tab.page.get_by_role("group", name="Stars for the picture above")
+    held: list[tuple[Route, APIResponse]] = []
+    tab.page.route(re.compile(r"/taste/find\?"), lambda asked: held.append((asked, asked.fetch())))
+    look_at(tab, one.image)
+    star = under.get_by_role("radio", name="4 stars").element_handle()
+    star.click()
+    tab.page.wait_for_timeout(200)
+    for asked, answer in reversed(held):  # what is asked last may be answered first
+        asked.fulfill(response=answer)
+        tab.page.wait_for_timeout(200)
+    assert star.is_checked()  # the same one: it can be pressed before and let go after
+    expect(under.get_by_role("radio", name="4 stars")).to_be_checked()
+    tab.rates([2.0, 4.0])
+    held.clear()
+    for each in (other, one):  # the look-up is still under way as the next picture is shown
+        look_at(tab, each.image)
+        under.get_by_role("radio", name="5 stars" if each is other else "1 star", exact=True).click()
+    tab.page.wait_for_timeout(200)
+    for asked, answer in held:
+        asked.fulfill(response=answer)
+    expect(under.get_by_role("radio", name="1 star", exact=True)).to_be_checked()
+    tab.rates([2.0, 5.0, 1.0])
+    given = [(each.item, each.value) for each in tab.opinions.opinions() if isinstance(each, Rating)]
+    assert given == [(other.item.id, 2), (other.item.id, 5), (one.item.id, 1)]
 
 
 def test_a_picture_that_was_not_recorded_is_with_its_first_star(tab: Tab, tmp_path: Path, console: Console) -> None:

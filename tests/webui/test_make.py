@@ -12,6 +12,7 @@ import torch
 
 from lib_pxl.errors import HostError
 from lib_pxl.hosts.order import Order
+from lib_pxl.judging.work import StoppedError
 from tests.taste.pictures import save, shade, told
 from tests.webui.test_breed import Studio
 
@@ -78,6 +79,16 @@ def test_before_the_page_is_made_there_is_no_script(shop: Workshop) -> None:
     sys.modules["modules.scripts"].scripts_txt2img.alwayson_scripts = []  # type: ignore[attr-defined]
     shop.host.make(ORDER)
     assert shop.jobs[0].scripts is None
+
+
+def test_what_is_wanted_no_more_once_the_host_is_free_is_no_job(shop: Workshop) -> None:
+    def free() -> None:
+        assert shop.lock.locked()
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        shop.host.make(ORDER, free)
+    assert shop.jobs == [] and not shop.lock.locked()
 
 
 @pytest.mark.parametrize("fault", ["interrupted", "skipped"])
