@@ -526,6 +526,7 @@ def test_categories_are_renamed_retired_merged_and_parted(tab: Tab) -> None:
     for record, name in zip(tab.records, ("mood", "mod", "depth"), strict=False):
         tab.opinions.judge(Rating(record.item.id, name, 3))
     data = tab.part("Data")
+    tab.page.wait_for_load_state("networkidle")  # the list is drawn anew as what opens with the page arrives
 
     def row(name: str) -> Locator:
         return data.locator(".pxl-category-row").filter(has_text=re.compile(f"^{name}\\d"))
