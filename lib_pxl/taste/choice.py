@@ -37,7 +37,7 @@ TOGETHER = {
 }
 STEP = 3.0
 ODD = {"variance": 2.0, "setting": 2.0}  # people differ most in these; a single step of any other
-# With many opinions the usual is as good, and better than what a few hundred of them would choose, but for these.
+# With many opinions what is usual then is better than what a few hundred of them would choose, but for these.
 WITH_MANY = ("pooled", "vector", "caption")
 
 
@@ -71,6 +71,9 @@ class Choice:
 
     def _of(self, what: str) -> int:
         return dict(self.steps).get(what, 0)
+
+
+MANY = Choice((("setting", -1),))  # many tell of single words as well
 
 
 class Trial:
@@ -152,7 +155,7 @@ def choose(
     pairs: Pairs, opinions: list[Opinion], categories: list[str], told: list[Scale], most: int, many: bool
 ) -> tuple[Choice, Share]:
     """Climb from the usual choice while held-out answers become more likely; and how many come out right."""
-    best = Choice()
+    best = MANY if many else Choice()
     if len(opinions) < FEW:
         return best, NONE
     trial = Trial(pairs, opinions, categories, told, most)
