@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lib_pxl.taste import Duel, Item, Rating, Taste
 from lib_pxl.taste import model as module
-from lib_pxl.taste.answers import NOISE, answers, scales
+from lib_pxl.taste.answers import DUEL, FINE, NOISE, Answers, answers, scales
 from lib_pxl.taste.opinion import Opinion
-from lib_pxl.taste.solve import Strength, by_rows, mode
+from lib_pxl.taste.solve import Strength, by_rows, evidence, mode
 from tests.taste.people import duels, items, words
 
 SMALL: list[Opinion] = [
@@ -89,3 +92,26 @@ def test_both_ways_of_solving_agree(ratings: bool, monkeypatch: pytest.MonkeyPat
             assert torch.allclose(one, two, atol=2e-2)
         one, two = exact.joint(some[:5] + unseen, category)[1], other.joint(some[:5] + unseen, category)[1]
         assert torch.allclose(one, two, atol=2e-2)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
+def test_the_evidence_of_fine_scales_is_a_gaussian_density(seed: int, count: int) -> None:
+    """Laplace's method is exact where likelihoods are Gaussian: the same as the closed form."""
+    draw = torch.Generator().manual_seed(seed)
+    rows = torch.randn(count, 5, generator=draw, dtype=torch.float64)
+    told, low = (torch.randn(count, generator=draw, dtype=torch.float64) for _ in range(2))
+    gram, nothing = rows @ rows.mT, torch.zeros(count, dtype=torch.float64)
+    rows_of = Answers(torch.full((count,), FINE), torch.zeros(count, dtype=torch.long), told, low, nothing)
+    spread = gram + NOISE**2 * torch.eye(count, dtype=torch.float64)
+    exact = torch.distributions.MultivariateNormal(nothing, spread).log_prob(told) + low.sum()
+    assert evidence(mode(gram, rows_of), rows_of) == pytest.approx(float(exact), abs=1e-6)
+
+
+@given(st.floats(0.1, 20), st.sampled_from([1.0, -1.0, 0.0]), st.floats(-3, 3))
+def test_the_evidence_of_a_duel_is_close_to_its_integral(variance: float, outcome: float, tie: float) -> None:
+    rows_of = Answers(*(torch.tensor([each]) for each in (DUEL, 0)), *torch.tensor([[outcome], [tie], [0.0]]).double())
+    at = torch.linspace(-60, 60, 20001, dtype=torch.float64)
+    weighed = rows_of.log_chance(at[:, None])[:, 0] - at.square() / (2 * variance)
+    exact = torch.logsumexp(weighed, 0) + math.log(120 / 20000) - math.log(2 * math.pi * variance) / 2
+    found = evidence(mode(torch.tensor([[variance]], dtype=torch.float64), rows_of), rows_of)
+    assert found == pytest.approx(float(exact), abs=0.15)
