@@ -323,6 +323,7 @@
         let asking = null;
         let turn = 0;  // another category, another queue
         let sending = Promise.resolve();
+        let flying = 0;  // answers that have not arrived yet
         let dry = false;
 
         const current = () => queue[0];
@@ -388,6 +389,8 @@
             const asked = { first, second, winner, category: me.category, sitting };
             const sent = sending.then(() => insist(asked));
             sending = sent.catch(() => {});
+            flying += 1;
+            sending.then(() => { flying -= 1; });
             const one = { ...now, sent };
             sent.then((made) => { if (!made) askAgain(one); });
             past.push(one);
@@ -474,9 +477,10 @@
 
         /** The calm end of a sitting. */
         function rest() {
-            const news = me.fresh > 0 ? `${plural(me.fresh, "opinion")} wait to be learned from.` : "All of them have been learned from.";
+            const fresh = me.fresh + flying;
+            const news = fresh > 0 ? `${plural(fresh, "opinion")} wait to be learned from.` : "All of them have been learned from.";
             relax(`${plural(answered, "duel")}, thank you`, news,
-                ...(me.fresh > 0 ? [primary("Learn from them", () => { open("learning"); view.learning.train(); })] : []),
+                ...(fresh > 0 ? [primary("Learn from them", () => { open("learning"); view.learning.train(); })] : []),
                 button("Go on", resume));
         }
 

@@ -228,6 +228,16 @@ def test_a_sitting_ends_calmly_and_can_go_on(tab: Tab) -> None:
     tab.duels(2)
 
 
+def test_an_answer_that_is_on_its_way_waits_to_be_learned_from(tab: Tab) -> None:
+    held: list[Route] = []
+    tab.page.route(re.compile(r"/taste/duel$"), held.append)
+    tab.press("ArrowLeft")
+    tab.button("Finish").click()
+    expect(tab.root).to_contain_text("1 opinion wait")
+    held[0].continue_()
+    tab.duels(1)
+
+
 def test_few_pictures_come_to_an_end(page: Page, tmp_path: Path) -> None:
     with opened(page, *stocked(tmp_path, 2, 64)) as tab:
         tab.asked()
