@@ -230,7 +230,7 @@ def test_a_sitting_ends_calmly_and_can_go_on(tab: Tab) -> None:
 
 def test_an_answer_that_is_on_its_way_waits_to_be_learned_from(tab: Tab) -> None:
     held: list[Route] = []
-    tab.page.route(re.compile(r"/taste/duel$"), held.append)
+    tab.page.route(re.compile(r"/taste/duel$"), lambda asked: held.append(asked))
     tab.press("ArrowLeft")
     tab.button("Finish").click()
     expect(tab.root).to_contain_text("1 opinion wait")
