@@ -36,22 +36,23 @@ def color(stage: Stage) -> Made:
     target, w, choose = stage.latents(), stage.strength[:, None, None], stage.chooser()
     centred = target - target.mean((-2, -1), keepdim=True)  # (K, C, H, W)
     deviation = _power(centred)
-    shapes = centred / deviation.masked_fill(deviation < _FLAT, math.inf)
+    places = math.prod(target.shape[-2:])
+    # Of unit deviation, over -places: so that a product with one of unit deviation is -ρ.
+    shapes = centred / deviation.masked_fill(deviation < _FLAT, math.inf) / -places
     centre, deviations = (stage.seen(each.flatten(1)) for each in (target.mean((-2, -1)), deviation))  # (M, B or 1, C)
     follow = w**4
     table = joined(_tangent(w), 1 - follow, follow * centre, follow * _rise(stage.schedule) * deviations)
-    nothing, one = shapes.new_zeros(1), shapes.new_full((), 1 + _SLACK)
+    one = shapes.new_full((), 1 + _SLACK)
 
     def edit(denoised: Tensor, row: Tensor, shown: Tensor) -> Tensor:
         b, c, h, wide = denoised.shape
         tangent, keep, (goal_centre, goal_spread) = row[:, :1], row[:, 1:2], row[:, 2:].view(b, 2, c).unbind(1)
         shape = choose(shapes, shown)
         normal, centre, rate = torch.native_group_norm(denoised, None, None, b, c, h * wide, c, _NIL)
-        both = normal.view(b * c, 1, -1), shape.reshape(b * c, -1, 1)
-        against = torch.baddbmm(nothing, *both, beta=0, alpha=-1 / (h * wide)).view(b, c)  # -ρ
+        against = torch.linalg.vecdot(normal.flatten(2), shape.flatten(2))  # quicker than a product of matrices
         rest = torch.addcmul(one, against, against, value=-1).sqrt()
         pull = torch.addcmul(against, rest, tangent).relu()
-        mixed = torch.addcmul(normal, pull[..., None, None], shape).view(1, b * c, h, wide)
+        mixed = torch.addcmul(normal, pull[..., None, None], shape, value=-places).view(1, b * c, h, wide)
         spread = torch.addcdiv(goal_spread, keep, rate)
         centre = torch.addcmul(goal_centre, keep, centre)
         return torch.group_norm(mixed, b * c, spread.view(-1), centre.view(-1), _NIL).view_as(denoised)
