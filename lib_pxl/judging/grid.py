@@ -17,7 +17,7 @@ from lib_pxl.taste.origin import is_infotext, record_of
 Mark = Callable[[Sequence[Image.Image], str], list[Image.Image]]
 PLAIN, BEST = ("#20232a", "#ffffff"), ("#f2b632", "#20232a")  # a label and the letters on it
 SHARE, LEAST = 16, 14  # a label's height, as a part of its picture's and in pixels
-ALIKE = 1e-4  # what is no nearer than this to the best is not the best
+ALIKE = 0.05  # what is nearer than this to the best would be written alike
 
 
 def marker(desk: Desk) -> Mark:
