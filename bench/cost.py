@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -39,12 +40,17 @@ def devices() -> list[str]:
 
 
 def seconds(works: dict[str, Callable[[], Any]], device: str, times: int) -> dict[str, float]:
-    """The median time of each work; they take turns, so that a busy moment of the machine meets them all."""
+    """The median time of each work; they take turns, so that a busy moment of the machine meets them all.
+
+    The order is drawn anew each time, or one of them alone would always follow what empties the processor's caches.
+    """
     spent: dict[str, list[float]] = {name: [] for name in works}
+    order, draw = list(works), random.Random(0)
     for _ in range(times):
-        for name, work in works.items():
+        draw.shuffle(order)
+        for name in order:
             start = time.perf_counter()
-            work()
+            works[name]()
             if device == "cuda":
                 torch.cuda.synchronize()
             spent[name].append(time.perf_counter() - start)

@@ -91,9 +91,10 @@ def texture(stage: Stage) -> Made:
         beside = torch.linalg.vector_norm(apart, dim=-1).view(b, c, 2)
         power, pull = torch.maximum(beside * scale, along.view(b, c, 2)).view(b * c, 2).unbind(1)
         mixed = torch.addcmul(apart[:, 1], pull[:, None], pair[:, 1]).view(1, b * c, h, wide)
-        return torch.baddbmm(torch.group_norm(mixed, b * c, power, None, _NIL**2)[0], left, low).view_as(denoised)
+        aim = torch.group_norm(mixed, b * c, power, None, _NIL**2)
+        return torch.sub(aim, band.view_as(aim), alpha=1 / length).view_as(denoised)
 
-    return Made(edit, table)
+    return Made(edit, table, adds=True)
 
 
 def _tangent(w: Tensor) -> Tensor:

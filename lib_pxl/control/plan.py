@@ -88,7 +88,8 @@ class Track:
             return denoised
         row = now.row[:, self.columns]
         weight = row[:, :1, None, None] if self.share is None else now.shares[:, self.share]
-        return torch.lerp(denoised, self.made.edit(denoised, row[:, 1:], now.numbers[:, self.frame]), weight)
+        edited = self.made.edit(denoised, row[:, 1:], now.numbers[:, self.frame])
+        return torch.addcmul(denoised, weight, edited) if self.made.adds else torch.lerp(denoised, edited, weight)
 
     def noise(self, noise: Tensor, now: Now) -> Tensor:
         """The first noise, edited."""

@@ -64,6 +64,7 @@ class Made:
     edit: Edit | None = None
     table: Tensor | None = None  # (M, k), or (M, B, k) where images differ
     which: Tensor | None = None  # (M, B or 1): what `edit` is told instead of the frame's number
+    adds: bool = False  # `edit` gives what is added to the estimate, not what comes in its place
     noise: Callable[[Tensor, Tensor, Tensor | None], Tensor] | None = None  # unit noise, frames, and where it acts
 
 
