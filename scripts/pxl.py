@@ -1,6 +1,6 @@
 """The WebUI's door to pxl: everything is put together here, and nothing else happens here."""
 
-from lib_pxl.hosts import forge, webui
+from lib_pxl.hosts import forge, script, webui
 from lib_pxl.hosts.axis import axes
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.job import SWITCHES
@@ -11,7 +11,7 @@ from lib_pxl.ui import panel, tab
 host = forge.ForgeHost() if forge.present() else webui.WebuiHost()
 desk = Desk(host.data)
 
-PxlScript = webui.register(
+PxlScript = script.register(
     host,
     desk,
     axes(lambda: desk.presets),

@@ -45,7 +45,7 @@ MAY_IMPORT = {
 }
 # Packages that only some files may import, and those of them that must wait inside a function.
 ONLY = {
-    "modules": ("lib_pxl/hosts/webui.py", "lib_pxl/hosts/forge.py"),
+    "modules": tuple(f"lib_pxl/hosts/{name}.py" for name in ("webui", "forge", "script", "solo")),
     "backend": ("lib_pxl/hosts/forge.py",),
     "gradio": ("lib_pxl/ui/", "lib_pxl/studio/"),
     "boto3": ("lib_pxl/share/", "lib_pxl/commons/"),

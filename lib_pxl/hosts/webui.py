@@ -1,4 +1,4 @@
-"""A1111, reForge and Forge Classic: what the host has, and one always-on script that hands its calls to the hooks.
+"""A1111, reForge and Forge Classic: what the host has.
 
 What is known of these hosts' ways, by version, stands beside the line that needs it.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -22,8 +21,6 @@ from modules import (  # A1111 1.10.1
     processing,
     progress,
     prompt_parser,
-    script_callbacks,
-    scripts,
     sd_hijack,
     sd_models,
     sd_samplers,
@@ -38,21 +35,19 @@ from lib_pxl.control import Region
 from lib_pxl.errors import HostError, StoreError, Words
 from lib_pxl.hosts import annotation
 from lib_pxl.hosts.annotation import Annotator
-from lib_pxl.hosts.axis import Axis
 from lib_pxl.hosts.base import LARGEST, Change, Conds, Pass, Vae, Wordbook
-from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.embedding import save_embedding
 from lib_pxl.hosts.encoded import Encoded
-from lib_pxl.hosts.hook import Hooks, sigma_of
+from lib_pxl.hosts.hook import sigma_of
 from lib_pxl.hosts.order import Order
 from lib_pxl.hosts.recorder import Finished, Heard, encoder_name, pooled
-from lib_pxl.hosts.run import KEY
+from lib_pxl.hosts.script import FOLDERS
+from lib_pxl.hosts.solo import alone, judge_whole, under_way
 from lib_pxl.noken.genome import Noken
 from lib_pxl.share.consent import SWITCH
 from lib_pxl.taste.template import wildcard_folders
 
 T = TypeVar("T")
-FOLDERS, MARKED = "pxl_map_folders", "pxl_marked_grids"
 _serials: WeakKeyDictionary[torch.nn.Module, int] = WeakKeyDictionary()
 _count = itertools.count()
 OUTPUTS = ("outdir_samples", "outdir_txt2img_samples", "outdir_img2img_samples", "outdir_extras_samples", "outdir_save")
@@ -185,10 +180,10 @@ class WebuiHost:
             outpath_samples=shared.opts.outdir_samples or shared.opts.outdir_txt2img_samples, do_not_save_grid=True,
         )  # fmt: skip
         p.scheduler, p.is_api = order.schedule, True  # the page's last job stays what it was
-        p.scripts, p.script_args = _alone()
-        with _under_way(p, "pxl proposal"):
+        p.scripts, p.script_args = alone()
+        with under_way(p, "pxl proposal"):
             done = processing.process_images(p)
-            _judge_whole(done, "proposal")
+            judge_whole(done, "proposal")
             picture, text = done.images[done.index_of_first_image], done.infotexts[done.index_of_first_image]
             heard = self.heard(p)[0]
         file = getattr(picture, "already_saved_as", None)
@@ -213,12 +208,12 @@ class WebuiHost:
             width=size or self._usual, height=size or self._usual, do_not_save_samples=True, do_not_save_grid=True,
             do_not_reload_embeddings=True,  # which would take our words with it
         )  # fmt: skip
-        with _under_way(p, "pxl thumbnail"):
+        with under_way(p, "pxl thumbnail"):
             try:
                 for name, vectors in words.items():
                     self.embed(name, vectors)
                 done = processing.process_images(p)
-                _judge_whole(done, "thumbnail")
+                judge_whole(done, "thumbnail")
             finally:
                 self.forget()
         made: Image.Image = done.images[0]
@@ -394,142 +389,6 @@ class WebuiHost:
         return not (shared.state.interrupted or getattr(shared.state, "stopping_generation", False))
 
 
-def register(
-    host: WebuiHost,
-    desk: Desk,
-    axes: Mapping[str, Axis],
-    panel: Callable[[str], list[Any]],
-    tab: Callable[[], Any],
-    mount: Callable[[Any], None],
-    mark: Callable[[Sequence[Image.Image], str], list[Image.Image]],
-) -> type:
-    """Hook pxl into the host once more; the host has forgotten the last time. Returns the script's class."""
-    hooks = Hooks(host, desk, axes)
-    callbacks: dict[str, Callable[..., Any]] = {
-        "on_before_ui": lambda: _add_axes(axes),
-        "on_ui_settings": _add_settings,
-        "on_ui_tabs": lambda: [(tab(), "pxl", "pxl_tab")],
-        "on_app_started": lambda _, app: mount(app),
-        "on_model_loaded": hooks.on_model_loaded,
-        "on_image_grid": lambda grid: _mark(grid, mark),
-        "on_infotext_pasted": hooks.on_infotext_pasted,
-        "on_cfg_denoiser": hooks.on_cfg_denoiser,
-        "on_cfg_after_cfg": hooks.on_cfg_after_cfg,
-    }
-    # A1111 1.10.1 searches the whole stack for each callback (script_callbacks.py:129), 18 ms; a thread's is short.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(_hook, callbacks).result()
-    return _script_class(hooks, panel)
-
-
-def _hook(callbacks: Mapping[str, Callable[..., Any]]) -> None:
-    for name, callback in callbacks.items():
-        getattr(script_callbacks, name)(callback)
-
-
-class BatchScript(scripts.Script):  # type: ignore[misc]  # the host's base class has no types
-    """What a job does batch for batch and image for image."""
-
-    hooks: Hooks
-
-    def setup(self, p: Any, *args: Any) -> None:
-        """Before another script can give the job a picture of its own to start from."""
-        p.pxl_start = getattr(p, "init_images", None)
-
-    def before_process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
-        """Before each batch, and before the host parses its prompts."""
-        self.hooks.before_batch(p, kwargs["batch_number"])
-
-    def process_batch(self, p: Any, *args: Any, **kwargs: Any) -> None:
-        """After it has parsed them."""
-        self.hooks.batch_read(p)
-
-    def postprocess_image_after_composite(self, p: Any, pp: Any, *args: Any) -> None:
-        """After each image."""
-        self.hooks.picture(p, pp)
-
-
-def _script_class(hooks: Hooks, panel: Callable[[str], list[Any]]) -> type:
-    class PxlScript(BatchScript):
-        """The always-on script, once in txt2img and once in img2img."""
-
-        infotext_fields: Any = None
-        paste_field_names: Any = None
-
-        def title(self) -> str:
-            """The name in `alwayson_scripts`."""
-            return "pxl"
-
-        def show(self, is_img2img: bool) -> Any:
-            """In both tabs."""
-            return scripts.AlwaysVisible
-
-        def ui(self, is_img2img: bool) -> list[Any]:
-            """One hidden field. A1111 calls this again for its API: what the first call made is the page's."""
-            made = panel("img2img" if is_img2img else "txt2img")
-            if self.infotext_fields is None:
-                self.infotext_fields, self.paste_field_names = [(made[0], KEY)], [KEY]
-            return made
-
-        def process(self, p: Any, *args: Any) -> None:
-            """The first hook that sees the right model."""
-            hooks.start(p, args[0] if args else None)
-
-        def process_before_every_sampling(self, p: Any, *args: Any, **kwargs: Any) -> None:
-            """Before each pass."""
-            hooks.before_sampling(p, kwargs["noise"])
-
-        def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
-            """After the last image."""
-            made = processed.images[processed.index_of_first_image :]  # before it, a grid
-            hooks.record(p, processed)
-            hooks.collect(p, processed)
-            hooks.finish(p, "img2img" if self.is_img2img else "txt2img", made)
-
-    PxlScript.hooks = hooks
-    return PxlScript
-
-
-def _add_axes(axes: Mapping[str, Axis]) -> None:
-    """Add our axes to the host's X/Y/Z grid, once."""
-    for grid in (each.module for each in scripts.scripts_data if each.script_class.__module__.endswith("xyz_grid.py")):
-        known = {option.label for option in grid.axis_options}
-        for name, axis in axes.items():
-            if name not in known:
-                option = grid.AxisOption(name, str, _axis_setter(name), choices=axis.choices, prepare=axis.split)
-                grid.axis_options.append(option)
-
-
-def _mark(grid: Any, mark: Callable[[Sequence[Image.Image], str], list[Image.Image]]) -> None:
-    """As the settings say; the host asks this of its live previews too, which say nothing of how they are made."""
-    category = str(getattr(shared.opts, MARKED, ""))
-    if category:
-        grid.imgs = mark(grid.imgs, category)
-
-
-def _add_settings() -> None:
-    """Our section in the settings."""
-    info = shared.OptionInfo(
-        "",
-        "Folders whose pictures a job may name by path, one a line",
-        component_args={"lines": 3},
-        section=("pxl", "pxl"),
-        restrict_api=True,  # else a stranger's job could name any folder for itself
-    )
-    shared.opts.add_option(FOLDERS, info)
-    off = shared.OptionInfo(
-        False, "Share nothing, whatever was agreed to on the Share tab", section=("pxl", "pxl"), restrict_api=True
-    )
-    shared.opts.add_option(SWITCH, off)
-    marks = shared.OptionInfo(
-        "",
-        "Write on grids, X/Y/Z plots too, what your taste thinks of each picture in this category, as overall; "
-        "empty: write nothing",
-        section=("pxl", "pxl"),
-    )
-    shared.opts.add_option(MARKED, marks)
-
-
 def _hires_steps(p: Any) -> int:
     """As calculate_hr_conds has it."""
     config = sd_samplers.find_sampler_config(p.hr_sampler_name or p.sampler_name)
@@ -545,55 +404,10 @@ def embedding(kind: Any, name: str, vectors: Mapping[str, Tensor]) -> Any:
     return made
 
 
-def _axis_setter(name: str) -> Callable[[Any, str, Any], None]:
-    def apply(p: Any, value: str, values: Any) -> None:
-        p.pxl_axis_values = {**getattr(p, "pxl_axis_values", {}), name: value}
-
-    return apply
-
-
 def _open_clip() -> Any:
     from modules import sd_hijack_open_clip
 
     return sd_hijack_open_clip.tokenizer
-
-
-def _alone() -> tuple[Any, list[Any]]:
-    """A runner of our script and no other, and what the script is given: nothing, so that it is as usual."""
-    ours = next((each for each in scripts.scripts_txt2img.alwayson_scripts if isinstance(each, BatchScript)), None)
-    if ours is None:  # as before the host has made its page
-        return None, []
-    runner = scripts.ScriptRunner()
-    runner.scripts = runner.alwayson_scripts = [ours]
-    return runner, [None] * (ours.args_to or 1)
-
-
-def _judge_whole(done: Any, what: str) -> None:
-    if shared.state.interrupted or shared.state.skipped or not done.images:
-        raise HostError(what, got=Words("an interrupt"), wanted="time to finish it")
-
-
-@contextlib.contextmanager
-def _under_way(p: Any, name: str) -> Iterator[None]:
-    """A job of ours, of which the page keeps nothing."""
-    with contextlib.closing(p), _as_it_was(Path(paths.data_path) / "params.txt"):
-        shared.state.begin(job=name)
-        try:
-            yield
-        finally:
-            shared.state.end()
-            shared.total_tqdm.clear()
-
-
-@contextlib.contextmanager
-def _as_it_was(path: Path) -> Iterator[None]:
-    """A file that the host writes anew in each job: for the user it holds the last one of the page."""
-    before = path.read_bytes() if path.is_file() else None
-    try:
-        yield
-    finally:
-        if before is not None:
-            path.write_bytes(before)
 
 
 def serial(module: torch.nn.Module) -> int:

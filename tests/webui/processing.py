@@ -302,11 +302,11 @@ class Webui:
             monkeypatch.setitem(sys.modules, f"modules.{name}", module)
             setattr(root, name, module)
         self.shared, self.progress = root.shared, root.progress
-        for name in ("lib_pxl.hosts.webui", "lib_pxl.hosts.forge", "scripts.pxl"):
-            monkeypatch.delitem(sys.modules, name, raising=False)
         import lib_pxl.hosts
 
-        for name in ("webui", "forge"):
+        monkeypatch.delitem(sys.modules, "scripts.pxl", raising=False)
+        for name in ("webui", "forge", "script", "solo"):
+            monkeypatch.delitem(sys.modules, f"lib_pxl.hosts.{name}", raising=False)
             monkeypatch.delattr(lib_pxl.hosts, name, raising=False)
 
 
