@@ -40,6 +40,7 @@ TOGETHER = 64  # texts that are encoded at once
 SAMPLE = 4000  # of the largest set
 STEEP = 2.5  # how surely a simulated rater tells one deviation of the real scores
 COUNTS = (10, 20, 30, 50, 100)
+DRAWN = 3  # runs at random, whose mean one that asks is held against
 GUESSED = 100  # held-out pairs of a run of whose winner the chance is asked
 TOLD = (0.55, 0.65, 0.75, 0.85)  # chances, up to a tenth more
 
@@ -256,13 +257,17 @@ def _in_order(guess: Tensor, truth: Tensor, folds: Sequence[int]) -> float:
 
 
 def curve(judged: Sequence[Judged], seeds: int) -> Iterator[list[str]]:
-    """Held-out pairs of real scores told apart after so many duels, by a simulated rater who has these scores."""
+    """Held-out pairs of real scores told apart after so many duels, by a simulated rater who has these scores.
+
+    Duels that are asked are held against the mean of three runs at random, with the same rater and held-out prompts.
+    """
     yield ["set", "category", "duels", "asked", "at random", "ahead by"]
     first, ahead = judged[0], dict[int, list[float]]()
     for category in sorted(first.values[0]):
-        runs = [[_run(first, category, seed, asking) for asking in (True, False)] for seed in range(seeds)]
+        runs = [[_run(first, category, seed, turn) for turn in range(DRAWN + 1)] for seed in range(seeds)]
         for count in COUNTS:
-            asked, drawn = ([run[way].right[count] for run in runs] for way in (0, 1))
+            asked = [run[0].right[count] for run in runs]
+            drawn = [fmean(each.right[count] for each in run[1:]) for run in runs]
             apart = [one - other for one, other in zip(asked, drawn, strict=True)]
             ahead.setdefault(count, []).extend(apart)
             yield [
@@ -278,7 +283,7 @@ def calibration(judged: Sequence[Judged], seeds: int) -> Iterator[list[str]]:
     whole = list[tuple[float, bool]]()
     for each in judged:
         for category in sorted({name for values in each.values for name in values}):
-            runs = [_run(each, category, seed, asking=False) for seed in range(seeds)]
+            runs = [_run(each, category, seed, turn=1) for seed in range(seeds)]
             for count in COUNTS:
                 told = [pair for run in runs for pair in run.told[count]]
                 whole += told
@@ -304,15 +309,16 @@ class Run(NamedTuple):
     told: dict[int, list[tuple[float, bool]]]
 
 
-def _run(judged: Judged, category: str, seed: int, asking: bool) -> Run:
-    """Duels that are asked, or at random; the same seed has the same rater and the same held-out prompts."""
+def _run(judged: Judged, category: str, seed: int, turn: int) -> Run:
+    """Duels that are asked in turn 0, else at random; a seed has the same rater and the same held-out prompts."""
     rows = [place for place, values in enumerate(judged.values) if category in values]
     numbers = torch.tensor([judged.values[place][category] for place in rows])
     truth = dict(zip(rows, ((numbers - numbers.mean()) / numbers.std()).tolist(), strict=True))
-    folds, draw = _folds(judged.items, seed), random.Random(seed)
+    folds, draw, asking = _folds(judged.items, seed), random.Random(seed), turn == 0
     pool = [place for place in rows if folds[place] > 1]
     test = [place for place in rows if folds[place] <= 1]
     pairs = [draw.sample(test, 2) for _ in range(PAIRS)]
+    draw.seed(f"{seed} {turn}")
 
     def wins(one: int, other: int) -> bool:
         return draw.random() < 1 / (1 + math.exp(STEEP * (truth[other] - truth[one])))

@@ -23,7 +23,7 @@ from lib_pxl.taste.table import Pairs, vocabulary
 
 FOLDS = 5
 TURNS = 2
-FEW = 8  # opinions with which nothing is chosen
+FEW = 20  # opinions with which nothing is chosen yet: what ten of a real rater's would choose is chance
 COLUMNS = 3072
 VARIANCE, POOLED = 3.0, 0.6  # the usual
 # What is varied beside these, by a factor each time, and how many such steps from the usual are nothing odd.
@@ -74,6 +74,7 @@ class Choice:
 
 
 MANY = Choice((("setting", -1),))  # many tell of single words as well
+SO_FAR = Choice((("variance", -2),))  # few leave nothing sure
 
 
 class Trial:
@@ -155,9 +156,9 @@ def choose(
     pairs: Pairs, opinions: list[Opinion], categories: list[str], told: list[Scale], most: int, many: bool
 ) -> tuple[Choice, Share]:
     """Climb from the usual choice while held-out answers become more likely; and how many come out right."""
-    best = MANY if many else Choice()
     if len(opinions) < FEW:
-        return best, NONE
+        return SO_FAR, NONE
+    best = MANY if many else Choice()
     trial = Trial(pairs, opinions, categories, told, most)
     if not trial.folds:
         return best, NONE

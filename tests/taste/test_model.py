@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lib_pxl.errors import TasteError
 from lib_pxl.taste import Duel, Item, Rating, Taste, solve
 from lib_pxl.taste import model as module
+from lib_pxl.taste.ask import teaching
 from lib_pxl.taste.opinion import Opinion
 from tests.taste.people import agree, duels, items, words
 
@@ -280,3 +281,17 @@ def test_the_next_duel_is_where_there_is_something_to_learn() -> None:
     fresh = [Item("f0", "owl"), Item("f1", "ship")]
     asked = [taste.next_duel(known[:2] + fresh, seed=seed) for seed in range(40)]
     assert sum({item.id for item in pair} == {"k0", "k1"} for pair in asked) < 12
+
+
+def test_what_is_decided_already_is_no_reason_to_ask() -> None:
+    """Two duels teach alike of one goal each; the one is asked whose goal is open, and neither where both are alike."""
+    covariance = torch.eye(8, dtype=torch.float64)
+    for one, other in ((0, 4), (1, 5), (2, 6), (3, 7)):  # who stands for whom
+        covariance[one, other] = covariance[other, one] = 0.5
+    duel, goal = torch.tensor([[0, 2], [1, 3]]).unbind(0), torch.tensor([[4, 6], [5, 7]]).unbind(0)
+    level = torch.zeros(8, dtype=torch.float64)
+    first, second = teaching(level, covariance, duel, goal, tie=-2.0).tolist()
+    assert first == pytest.approx(second)
+    level[4] = 3.0
+    decided, still = teaching(level, covariance, duel, goal, tie=-2.0).tolist()
+    assert decided < 0.2 * still and still == pytest.approx(second)
