@@ -85,6 +85,23 @@ def test_pictures_of_any_size_and_kind_are_written_on(
     assert found.size == odd.size and found.mode == "RGB" and other.size == (64, 96)
 
 
+HOSTILE = {
+    "no numbers": "a fox\nSteps: nan, Sampler: -inf, CFG scale: 1e999, Seed: nan, Size: nanx1e400",
+    "weights": TOLD.format("(a:1e999), (b:nan), (c:-5)"),
+    "brackets": TOLD.format("(" * 50_000),
+    "many words": TOLD.format("fox, " * 50_000),
+    "many settings": "a fox\n" + ", ".join(f"k{place}: v" for place in range(20_000)),
+    "a quote without an end": 'a fox\nSteps: 1, Sampler: "' + "\\" * 50_000 + ", CFG scale: 7, Seed: 1",
+    "signs that are none": TOLD.format("a\0b\ud800"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_a_picture_says_the_others_are_written_on(taste: Taste, name: str) -> None:
+    found = marked([pictured(HOSTILE[name]), pictured(LIKED), pictured(OTHER)], lambda: taste, "overall")
+    assert all(label(each) in (GOLD, DARK) for each in found)
+
+
 def test_what_was_learned_last_is_what_is_written(taste: Taste, tmp_path: Path) -> None:
     host = FakeHost(tmp_path)
     mark = marker(host.desk)
