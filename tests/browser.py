@@ -19,6 +19,7 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
 ]
 WAIT = 10_000  # ms that an expectation may take on a busy machine
+PAUSE = 50  # ms after which it is looked at again
 
 
 class Console:
@@ -26,9 +27,11 @@ class Console:
 
     def __init__(self) -> None:
         self.complaints: list[str] = []
+        self._pages: list[Page] = []
 
     def listen(self, page: Page) -> None:
         """Hear a page's complaints from now on."""
+        self._pages.append(page)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -37,7 +40,11 @@ class Console:
             self.complaints.append(f"{said.text} {said.location.get('url', '')}")
 
     def forgive(self, part: str) -> None:
-        """Strike every complaint that holds this text; there has to be one."""
+        """Strike every complaint that holds this text; there has to be one, which may come later than what is seen."""
+        waited = 0
+        while not any(part in each for each in self.complaints) and waited < WAIT:
+            self._pages[-1].wait_for_timeout(PAUSE)
+            waited += PAUSE
         left = [each for each in self.complaints if part not in each]
         assert len(left) < len(self.complaints), f"nobody complained of {part!r}: {self.complaints}"
         self.complaints = left
