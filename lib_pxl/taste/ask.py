@@ -36,19 +36,25 @@ def next_duel(taste: Asking, items: Sequence[Item], category: str, seed: int) ->
     if len(distinct) < 2:
         raise TasteError("a duel", got=Words(f"{len(distinct)} items"), wanted="at least two with different ids")
     draw = random.Random(f"{seed} {category}")
-    kind, some = draw.random(), draw.sample(distinct, min(LOOKED_AT + GOALS, len(distinct)))
+    kind, some = draw.random(), draw.sample(distinct, min(LOOKED_AT + 2 * GOALS, len(distinct)))
     if kind < AT_RANDOM:
         return some[0], some[1]
     if kind < AT_RANDOM + AGAIN and (again := _before(taste, distinct, draw)):
         return again
-    mean, covariance = taste.joint(some, category)
-    looked_at = torch.arange(min(LOOKED_AT, len(some)))
-    one, other = torch.combinations(looked_at).unbind(1)
-    goals = torch.arange(len(some))[-GOALS:]  # others, where there are enough
-    gain = teaching(mean, covariance, (one, other), (goals, goals.roll(1)), tie_weight(taste.ties, VARIANCE))
+    looked_at, goals = some[:LOOKED_AT], _goals(some)
+    mean, covariance = taste.joint([*looked_at, *goals], category)
+    one, other = torch.combinations(torch.arange(len(looked_at))).unbind(1)
+    goal = torch.arange(len(looked_at), len(mean))
+    gain = teaching(mean, covariance, (one, other), (goal, goal.roll(1)), tie_weight(taste.ties, VARIANCE))
     best = int(gain.argmax())
-    first, second = some[int(one[best])], some[int(other[best])]
+    first, second = looked_at[int(one[best])], looked_at[int(other[best])]
     return (first, second) if draw.random() < 0.5 else (second, first)
+
+
+def _goals(some: Sequence[Item]) -> Sequence[Item]:
+    """Those beyond the ones looked at, of other prompts first: what a duel tells of its own prompt helps no other."""
+    own = {item.prompt for item in some[:LOOKED_AT]}
+    return sorted(some[LOOKED_AT:], key=lambda item: item.prompt in own)[:GOALS] or some
 
 
 def teaching(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from lib_pxl.errors import TasteError
 from lib_pxl.taste import Duel, Item, Rating, Taste, solve
 from lib_pxl.taste import model as module
-from lib_pxl.taste.ask import teaching
+from lib_pxl.taste.ask import GOALS, LOOKED_AT, teaching
 from lib_pxl.taste.opinion import Opinion
 from tests.taste.people import agree, duels, items, words
 
@@ -295,3 +297,23 @@ def test_what_is_decided_already_is_no_reason_to_ask() -> None:
     level[4] = 3.0
     decided, still = teaching(level, covariance, duel, goal, tie=-2.0).tolist()
     assert decided < 0.2 * still and still == pytest.approx(second)
+
+
+@pytest.mark.parametrize(("prompts", "strangers"), [(400, True), (30, False), (1, False)])
+def test_what_is_to_be_learned_lies_in_other_prompts_where_there_are_enough(prompts: int, strangers: bool) -> None:
+    """Each of 400 prompts has two pictures; with few prompts, goals are whatever pictures there are."""
+    pool = [Item(f"i{place}", f"a {place % prompts}") for place in range(800)]
+    taste, seen = Taste.fit(pool, []), list[list[Item]]()
+    told = taste.joint
+
+    def listening(some: Sequence[Item], category: str) -> tuple[Tensor, Tensor]:
+        seen.append([*some])
+        return told(some, category)
+
+    taste.joint = listening  # type: ignore[method-assign]
+    asked = [taste.next_duel(pool, seed=seed) for seed in range(8)]
+    assert seen and all(len(some) == LOOKED_AT + GOALS for some in seen)
+    for some in seen:
+        looked_at, goals = some[:LOOKED_AT], some[LOOKED_AT:]
+        assert strangers is not bool({item.prompt for item in looked_at} & {item.prompt for item in goals})
+    assert all(first.id != second.id for first, second in asked)
