@@ -360,7 +360,9 @@
             say(work.said);
             if (work.kind === "train") me.fresh = 0;
             await learnMe();
-            for (const name of ["learning", "prompts", ...(work.kind === "train" ? [] : ["pictures"])]) view.parts[name].anew();
+            for (const name of ["learning", "prompts"]) view.parts[name].anew();
+            if (work.kind === "generate") view.parts.pictures.opened();
+            else if (work.kind !== "train") view.parts.pictures.anew();
         }
         return { node, begin, watch, isBusy: () => watching };
     }

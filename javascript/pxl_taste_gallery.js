@@ -164,24 +164,38 @@
         new IntersectionObserver((entries) => {
             if (entries.some((entry) => entry.isIntersecting)) quietly(fetchMore);
         }, { rootMargin: "400px" }).observe(end);
+
+        function opened() {
+            quietly(filters.learn);
+            if (!cards.length) restart();
+            else quietly(catchUp);
+        }
+
         return {
             node, whole,
             keys: { u: unrate, "/": () => filters.text.focus() },
             idle: { ArrowLeft: enter, ArrowRight: enter, ArrowUp: enter, ArrowDown: enter },
             recategorized: () => { for (const card of cards) card.show(); },
-            opened() {
-                quietly(filters.learn);
-                if (!cards.length) restart();
-                else quietly(catchUp);
-            },
+            opened,
             anew: restart,
         };
 
-        /** What was made since stands in front. */
+        /** What was made since comes in front; what is looked at stays where it is. */
         async function catchUp() {
             const mine = turn;
-            const { pictures } = await get("/pictures", { limit: 1, ...filters.asked() });
-            if (mine === turn && pictures.length && pictures[0].id !== cards[0].of.id) restart();
+            const { pictures } = await get("/pictures", { limit: PAGE, ...filters.asked() });
+            if (mine !== turn || !pictures.length) return;
+            const known = pictures.findIndex((of) => of.id === cards[0].of.id);
+            if (known < 0) {
+                restart();
+                return;
+            }
+            const [first, scrolled] = [cards[0].node, pool.scrollTop];
+            const seenAt = first.offsetTop - scrolled;
+            const fresh = pictures.slice(0, known).map(drawCard);
+            cards.unshift(...fresh);
+            grid.prepend(...fresh.map((card) => card.node));
+            if (scrolled) pool.scrollTop = first.offsetTop - seenAt;
         }
     }
 

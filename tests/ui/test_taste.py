@@ -348,6 +348,29 @@ def test_pictures_are_filtered_and_come_page_by_page(page: Page, tmp_path: Path)
         expect(tab.root).to_contain_text("No picture matches")
 
 
+HIGH = "card => card.getBoundingClientRect().top"
+
+
+@pytest.mark.parametrize("scrolled", [0, 900])
+def test_what_was_made_since_comes_in_front_and_what_is_looked_at_stays(
+    page: Page, tmp_path: Path, scrolled: int
+) -> None:
+    host, records = stocked(tmp_path, 90, 32)
+    with opened(page, host, records) as tab:
+        tab.part("Pictures")
+        expect(tab.cards.nth(59)).to_be_attached()
+        pool, oldest = tab.root.locator(".pxl-pool"), tab.cards.filter(has_text=records[40].item.prompt).first
+        pool.evaluate("(pool, to) => pool.scrollTo(0, to)", scrolled)
+        before = oldest.evaluate(HIGH)
+        for place in range(7):
+            fresh = replace(records[0].item, id=f"{place:032x}", prompt=f"a new {place}")
+            tab.opinions.add([replace(records[0], item=fresh)])
+        tab.part("Duels")
+        tab.part("Pictures")
+        expect(tab.cards.first).to_contain_text("a new 6")
+        assert (abs(oldest.evaluate(HIGH) - before) < 2) is (scrolled > 0)
+
+
 def test_the_whole_picture_is_shown_with_what_is_known_of_it(tab: Tab) -> None:
     tab.part("Pictures")
     tab.root.locator(".pxl-shot").nth(0).click()
