@@ -1105,7 +1105,8 @@
         function asked() {
             const { method, angle, seed } = view.breeding.values();
             // Without mutation nothing new would come of the generations: at 0 the server's own angle counts.
-            return { parents: picked(), ...valuesOf(owner, list), method, seed, angle: angle || null };
+            const profile = window.pxl.taste?.me.profile;
+            return { parents: picked(), ...valuesOf(owner, list), method, seed, angle: angle || null, ...(profile && { profile }) };
         }
 
         /** The picked ones' children, led away from the last litter's others; the first, the elite, are kept beside them. */

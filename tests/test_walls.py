@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "film": GROUND | {"store", "control", "hosts"},
     "ui": CORE,
     "web": GROUND,
-    "breed": GROUND | {"store", "noken", "hosts", "web"},
+    "breed": GROUND | {"store", "noken", "taste", "hosts", "web"},
     "judging": GROUND | {"store", "taste", "hosts", "web"},
     "sharing": GROUND | {"store", "taste", "share", "hosts", "web"},
     "demo": {"errors", "wire", "taste", "share", "sharing", "commons"},

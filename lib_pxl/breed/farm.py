@@ -12,7 +12,7 @@ from typing import Any
 from lib_pxl.breed import create
 from lib_pxl.breed.portrait import KNOBS as PORTRAIT
 from lib_pxl.breed.portrait import Wish, portraits
-from lib_pxl.breed.score import SCORES
+from lib_pxl.breed.score import SCORES, Grounds
 from lib_pxl.errors import HostError, NokenError, ProgramError, PxlError, StoreError, Words
 from lib_pxl.hosts.base import Host, Wordbook
 from lib_pxl.hosts.desk import Desk
@@ -71,6 +71,7 @@ CHANGE: dict[str, Knob] = {
 EVOLVE = {
     "parents": PARENTS, **evolution.KNOBS, "seed": SEED,
     "score": Knob("score", "Score", "what survivors are chosen by", "novelty", choices=SCORES),
+    "profile": Text("profile", "Whose taste", "the name of a person who has a taste", "me"),
 }  # fmt: skip
 
 
@@ -227,10 +228,11 @@ class Farm:
         """Generations, in the background; whoever survives comes into the pool."""
         asked = parse_group(EVOLVE, data, "")
         parents = self._loaded(asked.pop("parents"))
-        table, known = self._tables(parents), self._known(parents)
-        score = SCORES[asked.pop("score")].build(known, table)
+        book, known = self._words_of(parents), self._known(parents)
+        latest = self.desk.latest(asked.pop("profile") or "me")
+        score = SCORES[asked.pop("score")].build(Grounds(known, book, latest.needed))
         asked["seed"] = _drawn(asked["seed"])
-        generations = evolve(parents, score, table=table, known=known, **asked)
+        generations = evolve(parents, score, table=book.tables if book else None, known=known, **asked)
         steps = (self._settled(each) for each in generations)
         return nursery(self.desk.data).begin("evolve", steps, asked["generations"])
 
@@ -292,8 +294,12 @@ class Farm:
         return self.host.lexicon()
 
     def _tables(self, nokens: Sequence[Noken]) -> Tables | None:
-        """The loaded model's words, where the nokens are of its family."""
-        return self.host.lexicon().tables if nokens[0].family == self.family else None
+        book = self._words_of(nokens)
+        return book.tables if book else None
+
+    def _words_of(self, nokens: Sequence[Noken]) -> Wordbook | None:
+        """The loaded model's, where the nokens are of its family."""
+        return self.host.lexicon() if nokens[0].family == self.family else None
 
     def _id(self, word: str) -> int:
         ids = self._book().ids(word)

@@ -20,6 +20,7 @@ from lib_pxl.store.database import Database
 from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
 from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
+from lib_pxl.taste.latest import MODELS, Latest
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
 
@@ -44,6 +45,7 @@ class Desk:
         self._ended: dict[str, tuple[int, str | None]] = {}
         self._formed: dict[str, Formed | None] = {}
         self._tasks: list[str] = []
+        self._latest: dict[str, Latest] = {}
         self._lock = threading.Lock()
 
     @cached_property
@@ -79,6 +81,10 @@ class Desk:
     def opinions(self, profile: str = "me") -> Opinions:
         """What one person has made, and thinks of it."""
         return Opinions(self.database, profile)
+
+    def latest(self, profile: str = "me") -> Latest:
+        """The taste that was last learned of one person."""
+        return self._latest.setdefault(profile, Latest(self.data / MODELS, profile))
 
     def thumbnail(self, record: Record) -> Path | None:
         """The file of a record's small picture, if there is one."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 
 from PIL import Image, ImageDraw
 
 from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.lettering import font
-from lib_pxl.judging.learned import MODELS, Learned
 from lib_pxl.store.infotext import written_on
 from lib_pxl.taste.model import Taste
 from lib_pxl.taste.origin import is_infotext, record_of
@@ -22,8 +20,7 @@ ALIKE = 0.05  # what is nearer than this to the best would be written alike
 
 def marker(desk: Desk) -> Mark:
     """By the taste that was last learned; without one, and where nobody wrote how a picture was made, it marks none."""
-    learned = cache(lambda: Learned(desk.opinions(), desk.data / MODELS))
-    return lambda pictures, category: marked(pictures, lambda: learned().sound(), category)
+    return lambda pictures, category: marked(pictures, desk.latest().sound, category)
 
 
 def marked(pictures: Sequence[Image.Image], learned: Callable[[], Taste | None], category: str) -> list[Image.Image]:

@@ -15,7 +15,7 @@ from lib_pxl.hosts.desk import Desk
 from lib_pxl.hosts.recorder import Finished, record
 from lib_pxl.judging import wish
 from lib_pxl.judging.duel import Duels
-from lib_pxl.judging.learned import MODELS, Learned
+from lib_pxl.judging.learned import Learned
 from lib_pxl.judging.make import making, orders
 from lib_pxl.judging.picture import Pictures, content_of
 from lib_pxl.judging.think import analyzed, proposed, ranked
@@ -24,7 +24,7 @@ from lib_pxl.knobs import Knob, one_of, parse_group
 from lib_pxl.taste.exchange import export, take
 from lib_pxl.taste.features import CHANCE
 from lib_pxl.taste.folder import gather
-from lib_pxl.taste.model import Taste
+from lib_pxl.taste.latest import Latest
 from lib_pxl.taste.opinion import Duel, Item, Opinion, Rating
 from lib_pxl.taste.opinions import Opinions
 from lib_pxl.taste.record import Record
@@ -47,9 +47,9 @@ CHANGES: dict[str, tuple[dict[str, Knob], Callable[..., None]]] = {
 class Person:
     """A profile's opinions, and what was learned of them."""
 
-    def __init__(self, opinions: Opinions, models: Path, is_seen: Callable[[Record], bool]) -> None:
-        self.opinions, self.shelf = opinions, Shelf(opinions)
-        self.learned, self.duels = Learned(opinions, models), Duels(self.shelf, is_seen)
+    def __init__(self, opinions: Opinions, latest: Latest, is_seen: Callable[[Record], bool]) -> None:
+        self.opinions, self.shelf, self.latest = opinions, Shelf(opinions), latest
+        self.learned, self.duels = Learned(opinions, latest), Duels(self.shelf, is_seen)
 
 
 class Judge:
@@ -146,7 +146,7 @@ class Judge:
         asked = parse_group(wish.PROFILE | wish.NEXT, data, "")
         person = self._person(asked)
         how = asked["category"], asked["n"], _drawn(asked["seed"]), asked["avoid"]
-        pairs = person.duels.next(person.learned.sound(), *how)
+        pairs = person.duels.next(person.latest.sound(), *how)
         return {"pairs": [[self.pictures.card((0, each), {}) for each in pair] for pair in pairs]}
 
     def undo(self, data: Mapping[str, Any]) -> Told:
@@ -180,7 +180,7 @@ class Judge:
         """Prompts in their order."""
         asked = parse_group(wish.PROFILE | wish.RANK, data, "")
         person = self._person(asked)
-        found = ranked(self._taste(person), asked["prompts"], self._settings(person, asked), asked["category"])
+        found = ranked(person.latest.needed(), asked["prompts"], self._settings(person, asked), asked["category"])
         return {"ranked": found}
 
     def analyze(self, data: Mapping[str, Any]) -> Told:
@@ -188,7 +188,7 @@ class Judge:
         asked = parse_group(wish.PROFILE | wish.ANALYZE, data, "")
         person = self._person(asked)
         known, settings = person.opinions.judged()[-KNOWN:], self._settings(person, asked)
-        return analyzed(self._taste(person), asked["prompt"] or "", settings, asked["category"], known)
+        return analyzed(person.latest.needed(), asked["prompt"] or "", settings, asked["category"], known)
 
     def propose(self, data: Mapping[str, Any]) -> Told:
         """What to make next."""
@@ -196,7 +196,7 @@ class Judge:
         person = self._person(asked)
         how = {name: asked[name] for name in ("n", "novelty", "boldness")} | {"seed": _drawn(asked["seed"])}
         settings, template = self._settings(person, asked), asked["template"] or ready()
-        taste, folders = self._taste(person), self.host.wildcards
+        taste, folders = person.latest.needed(), self.host.wildcards
         found = proposed(taste, template, settings, asked["category"], folders, **how)
         return {"seed": how["seed"], "template": template, "proposals": found}
 
@@ -241,7 +241,7 @@ class Judge:
         profile = asked["profile"] or "me"
         if profile not in self._people:
             opinions = self.desk.opinions(profile)
-            self._people[profile] = Person(opinions, self.desk.data / MODELS, self.pictures.is_seen)
+            self._people[profile] = Person(opinions, self.desk.latest(profile), self.pictures.is_seen)
         return self._people[profile]
 
     def _cards(self, person: Person, found: Sequence[Found]) -> list[Told]:
@@ -252,12 +252,6 @@ class Judge:
         key = secrets.token_hex(8)
         person.opinions.judge_all([(key, opinion)])
         return {"key": key}
-
-    def _taste(self, person: Person) -> Taste:
-        taste = person.learned.taste()
-        if taste is None:
-            raise TasteError("taste", got=Words("none that was learned"), wanted="a training before this")
-        return taste
 
     def _settings(self, person: Person, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """Those given, or those of the newest picture."""

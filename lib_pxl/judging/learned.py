@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from lib_pxl.errors import StoreError, TasteError, Words
@@ -17,11 +14,11 @@ from lib_pxl.store.folders import whole_file
 from lib_pxl.taste.card import Share
 from lib_pxl.taste.explain import Pull, lessons
 from lib_pxl.taste.features import GRAMMAR
+from lib_pxl.taste.latest import Latest
 from lib_pxl.taste.model import Taste
 from lib_pxl.taste.opinion import Item, Opinion, Rating
 from lib_pxl.taste.opinions import Opinions
 
-MODELS = "models"  # the folder, in that of all data
 FIRST, LAST = 20, 6000  # opinions at which accuracy is looked at, each time twice as many
 LOOKED_AT = 2000  # items, the newest that were judged, of whose parts is told
 NAMED, LEAST = 8, 0.7  # parts, and how many deviations a guess must be worth
@@ -30,33 +27,8 @@ NAMED, LEAST = 8, 0.7  # parts, and how many deviations a guess must be worth
 class Learned:
     """The taste of a profile, if there is one."""
 
-    def __init__(self, opinions: Opinions, folder: Path) -> None:
-        self.opinions = opinions
-        plain = re.fullmatch(r"[a-z0-9_-]{1,40}", opinions.profile)
-        name = opinions.profile if plain else hashlib.blake2b(opinions.profile.encode(), digest_size=8).hexdigest()
-        self.path, self.history = folder / f"taste-{name}.safetensors", folder / f"taste-{name}.json"
-        self._held: tuple[tuple[int, int], Taste] | None = None
-        self._lock = threading.Lock()
-
-    def taste(self) -> Taste | None:
-        """That of the file, which another host may have written; None where nothing was learned yet."""
-        try:
-            stat = self.path.stat()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreError(f"file {self.path.name}", got=Words(error.strerror), wanted="a file to read") from error
-        version = stat.st_mtime_ns, stat.st_size
-        with self._lock:
-            if self._held is None or self._held[0] != version:
-                self._held = version, Taste.load(self.path)
-            return self._held[1]
-
-    def sound(self) -> Taste | None:
-        """The taste, or none where its file is damaged: what only goes quicker with it can do without."""
-        with suppress(TasteError, StoreError):
-            return self.taste()
-        return None
+    def __init__(self, opinions: Opinions, latest: Latest) -> None:
+        self.opinions, self.latest = opinions, latest
 
     def train(self, progress: Progress) -> str:
         """Learn from all opinions, and look at how well that goes with ever more of them; says what came of it."""
@@ -77,7 +49,7 @@ class Learned:
 
     def told(self) -> dict[str, Any] | None:
         """Its card, in figures and in words, and how its accuracy grew; None where nothing was learned yet."""
-        taste = self.taste()
+        taste = self.latest.taste()
         if taste is None:
             return None
         card = taste.card
@@ -90,7 +62,7 @@ class Learned:
 
     def lessons(self, category: str) -> dict[str, list[dict[str, Any]]]:
         """Which parts of a person's pictures are liked, and which are not, the clearest first."""
-        taste = self.taste()
+        taste = self.latest.taste()
         items = self.opinions.judged()[-LOOKED_AT:] if taste else []
         found = lessons(taste, items, category, least=2) if taste and items else []
         found = [pull for pull in found if pull.sure or _says(pull)]
@@ -101,18 +73,18 @@ class Learned:
 
     def _keep(self, taste: Taste, history: list[list[Any]]) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(self.history) as file:
+            self.latest.path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(self.latest.history) as file:
                 file.write(json.dumps(history).encode())
         except OSError as error:
-            wanted = f"room to write in {self.path.parent}"
+            wanted = f"room to write in {self.latest.path.parent}"
             raise StoreError("training", got=Words(error.strerror or error), wanted=wanted) from error
-        taste.save(self.path)
+        taste.save(self.latest.path)
 
     def _history(self) -> dict[str, list[Any]]:
         """What was measured before, by what it was measured on; the file can be lost without harm."""
         with suppress(OSError, ValueError, TypeError, RecursionError):
-            told = json.loads(self.history.read_text("utf-8"))
+            told = json.loads(self.latest.history.read_text("utf-8"))
             return {digest: [digest, int(count), int(hits), int(of)] for digest, count, hits, of in told}
         return {}
 

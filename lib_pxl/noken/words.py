@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from lib_pxl.knobs import Knob
@@ -31,6 +31,30 @@ def near_words(noken: Noken, table: Tables, text: Callable[[int], str], count: i
         rows = zip(cosines.tolist(), ids.tolist(), strict=True)
         found[letter] = [_readable(row, which, text)[:count] for row, which in rows]
     return found
+
+
+def spoken(noken: Noken, table: Tables, text: Callable[[int], str], ids: Callable[[str], Sequence[int]]) -> str:
+    """A prompt that says about the same: the word nearest to each vector, the fainter the further it is.
+
+    Of several encoders the nearest counts. What a tokenizer takes apart is put together again; `ids` gives a text's.
+    """
+    found: list[tuple[str, list[Near]]] = []
+    for near in map(_nearest, zip(*near_words(noken, table, text, 1).values(), strict=True)):
+        if near is None:
+            continue
+        joined = found[-1][0] + near.word if found else ""
+        if joined and list(ids(joined)) == [each.id for each in (*found[-1][1], near)]:
+            found[-1] = joined, [*found[-1][1], near]
+        else:
+            found.append((near.word, [near]))
+    weights = [max(0.0, sum(each.cosine for each in parts) / len(parts)) for _, parts in found]
+    return " ".join(f"({word}:{weight:.2f})" for (word, _), weight in zip(found, weights, strict=True))
+
+
+def _nearest(rows: Sequence[Sequence[Near]]) -> Near | None:
+    """Of what the encoders have for one vector; nothing where none of it is a word."""
+    words = [near for row in rows for near in row if near.word.isalnum()]
+    return max(words, key=lambda near: near.cosine, default=None)
 
 
 def _readable(cosines: list[float], ids: list[int], text: Callable[[int], str]) -> list[Near]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,8 +26,10 @@ from lib_pxl.noken import Noken, breed
 from lib_pxl.noken.carry import halved, pack
 from lib_pxl.noken.evolution import bear
 from lib_pxl.noken.trend import Trend
+from lib_pxl.noken.words import spoken
 from lib_pxl.rest import router
 from lib_pxl.store.infotext import Infotext
+from lib_pxl.taste import Duel, Item, Taste
 from tests.noken.people import noken
 
 BASE = "/pxl/v1/nokens"
@@ -551,6 +554,32 @@ def test_generations_come_into_the_pool(client: TestClient, host: FakeHost, pair
     assert max(each["generation"] for each in born.values()) == 3
     post(client, "evolve", **{**asked, "score": "words"})
     assert settled(client)["error"] is None
+
+
+def test_generations_go_where_a_taste_would(client: TestClient, host: FakeHost) -> None:
+    """Of two that are half liked each, there comes one that is liked."""
+    pair = [post(client, "new", **{"from": "words", "text": text})[0]["hash"] for text in ("fox night", "owl sea")]
+    asked = {
+        "parents": pair,
+        "generations": 2,
+        "litter": 16,
+        "method": "cross",
+        "elite": 1,
+        "seed": 3,
+        "score": "taste",
+    }
+    assert "a training before this" in refused(client.post(f"{BASE}/evolve", json=asked))
+    items = [Item(text, text) for text in ("fox night", "owl sea", "fox sea", "owl night")]
+    liked = [Duel("fox sea", each.id, winner="fox sea") for each in items if each.id != "fox sea"] * 12
+    host.desk.latest().path.parent.mkdir()
+    Taste.fit(items, liked).save(host.desk.latest().path)
+    post(client, "evolve", **asked)
+    told = settled(client)
+    assert told["error"] is None
+    book = host.lexicon()
+    said = spoken(host.desk.pool.load(told["nokens"][0]), book.tables, book.text, book.ids)
+    assert re.findall("[a-z]+", said) == ["fox", "sea"]
+    assert "a training before this" in refused(client.post(f"{BASE}/evolve", json={**asked, "profile": "somebody"}))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from PIL import Image, ImageChops, ImageColor
 
 from lib_pxl.hosts.fake import FakeHost
 from lib_pxl.judging.grid import BEST, LEAST, PLAIN, SHARE, marked, marker
-from lib_pxl.judging.learned import MODELS
 from lib_pxl.taste import Duel, Item, Taste
+from lib_pxl.taste.latest import MODELS
 from lib_pxl.taste.origin import record_of
 
 TOLD = "{}\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64x64, Model: small"

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_pxl.errors import PxlError
+from lib_pxl.noken import Noken
 from lib_pxl.noken import vocabulary as module
 from lib_pxl.noken.vocabulary import Vocabulary
 from lib_pxl.noken.words import near_words
+from lib_pxl.noken.words import spoken as as_prompt
 from tests.noken.people import noken, spoken, words
 
 TABLE = words()
@@ -107,3 +109,46 @@ def test_the_guard_turns_no_farther_than_it_must() -> None:
         assert int(flat) == 2
     zero = known.guard(torch.zeros(1, 12), torch.zeros(1, dtype=torch.long))
     assert float(zero.norm()) == pytest.approx(known.norm_range[0], rel=1e-4)
+
+
+ENTRIES = ["red</w>", "fox</w>", "water", "color</w>", "water</w>", "color", "!</w>", "owl</w>"]
+KNOWN = {letter: table[: len(ENTRIES)] for letter, table in TABLE.items()}
+
+
+def entry(which: int) -> str:
+    """As tokenizers read one: without the mark of a word's end."""
+    return ENTRIES[which].removesuffix("</w>")
+
+
+def ids(text: str) -> list[int]:
+    """Whole words, or a piece and a word's end."""
+    found: list[int] = []
+    for word in text.split():
+        cuts = [at for at in range(1, len(word)) if word[:at] in ENTRIES and f"{word[at:]}</w>" in ENTRIES]
+        if f"{word}</w>" in ENTRIES:
+            found.append(ENTRIES.index(f"{word}</w>"))
+        elif cuts:
+            found += [ENTRIES.index(word[: cuts[0]]), ENTRIES.index(f"{word[cuts[0] :]}</w>")]
+    return found
+
+
+@pytest.mark.parametrize(
+    "words", ["red fox", "red watercolor fox", "water color", "watercolor watercolor", "fox red water"]
+)
+def test_what_was_made_of_words_says_them(words: str) -> None:
+    said = as_prompt(spoken(KNOWN, ids(words)), KNOWN, entry, ids)
+    assert said == " ".join(f"({word}:1.00)" for word in words.split())
+
+
+def test_what_lies_between_words_says_the_nearer_one_more_faintly() -> None:
+    red, fox = (spoken(KNOWN, ids(word)) for word in ("red", "fox"))
+    between = Noken({letter: 0.7 * red.vectors[letter] + 0.3 * fox.vectors[letter] for letter in KNOWN})
+    word, weight = as_prompt(between, KNOWN, entry, ids).strip("()").split(":")
+    assert word == "red" and 0.7 < float(weight) < 0.99
+
+
+def test_of_two_encoders_the_nearer_counts_and_what_is_no_word_is_left_out() -> None:
+    owl, sign = spoken(KNOWN, ids("owl")), spoken(KNOWN, [ENTRIES.index("!</w>")])
+    unsure = Noken({"l": owl.vectors["l"], "g": owl.vectors["g"] + sign.vectors["g"] * 0.9})
+    assert as_prompt(unsure, KNOWN, entry, ids) == "(owl:1.00)"
+    assert as_prompt(sign, KNOWN, entry, ids) == ""
