@@ -15,7 +15,7 @@ from bench.meaning import meaning
 from bench.memory import memory
 from bench.moving import alike, contrast, gates, start, warp
 from bench.noken import crowd, noken
-from bench.proposed import proposed
+from bench.proposed import liked, proposed
 from bench.recording import imported, recorded_jobs, recording
 from bench.share import sharing
 from bench.show import show
@@ -37,6 +37,7 @@ TABLES = [
     price,
     pages,
     proposed,
+    liked,
     recording,
     recorded_jobs,
     imported,

@@ -1,19 +1,22 @@
-"""Proposals for a rater who looks at the pictures: the small model draws them, and the world's judge reads them."""
+"""Proposals and nokens for a rater who looks at the pictures: the small model draws, and the world's judge reads."""
 
 from __future__ import annotations
 
 import math
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from bench.bred import Easel
+from bench.evolved import ANGLE, ELITE, GENERATIONS, LITTER, NEAR, NOVELTY
 from bench.taste import interval
+from lib_pxl.breed.score import SCORES, Grounds
+from lib_pxl.noken.evolution import bear, evolve
 from lib_pxl.taste import Duel, Item, Taste
 from lib_pxl.taste.propose import propose
 from lib_pxl.taste.template import Candidate, candidates
@@ -42,8 +45,11 @@ def shown(found: Sequence[Candidate]) -> list[Shown]:
     return [Shown(Item(str(place), each.prompt), read[place]) for place, each in enumerate(found)]
 
 
-def liking(seen: Sequence[Seen], seed: int) -> list[float]:
-    """What one person sees in each: every shape, colour, ground and size has a worth of its own; 1 is a deviation."""
+def liking(seen: Sequence[Seen], seed: int, usual: int | None = None) -> list[float]:
+    """What one person sees in each: every shape, colour, ground and size has a worth of its own.
+
+    1 is a deviation of them all, or of the first so many.
+    """
     draw = random.Random(f"rater {seed}")
     worth = {(trait, name): draw.gauss(0, 1) for trait, names in TRAITS.items() for name in names}
     found = []
@@ -53,7 +59,7 @@ def liking(seen: Sequence[Seen], seed: int) -> list[float]:
         if thing:
             parts += [("shape", thing.shape), ("colour", thing.colour), ("size", thing.size)]
         found.append(sum(worth[part] for part in parts))
-    middle, spread = fmean(found), stdev(found)
+    middle, spread = fmean(found[:usual]), stdev(found[:usual])
     return [(value - middle) / spread for value in found]
 
 
@@ -91,15 +97,49 @@ def _run(pictures: Sequence[Shown], seed: int) -> Run:
     likes, draw = liking([each.seen for each in pictures], seed), random.Random(seed)
     by_id = {each.item.id: like for each, like in zip(pictures, likes, strict=True)}
     judged, rest = ([each.item for each in some] for some in (pictures[:JUDGED], pictures[JUDGED:]))
-    duels: list[Duel] = []
-    taste = Taste.fit(judged, [])
-    for count in range(DUELS):
-        one, other = taste.next_duel(judged, seed=seed * 1000 + count)
-        first = draw.random() < 1 / (1 + math.exp(SURE * (by_id[other.id] - by_id[one.id])))
-        duels.append(Duel(one.id, other.id, winner=one.id if first else other.id))
-        taste = Taste.fit(judged, duels, like=taste if (count + 1) % 10 else None)
+    taste = _taste(judged, by_id, draw, seed)
     chosen = [each.item for each in propose(taste, rest, n=CHOSEN, seed=seed)]
     best = sorted(rest, key=lambda item: -by_id[item.id])[:CHOSEN]
     groups = {"proposed": chosen, "at random": draw.sample(rest, CHOSEN), "the best there are": best}
     worth = {name: [by_id[item.id] for item in group] for name, group in groups.items()}
     return Run(worth, [by_id[item.id] for item in rest], len({item.prompt for item in chosen}))
+
+
+def _taste(judged: Sequence[Item], likes: Mapping[str, float], draw: random.Random, seed: int) -> Taste:
+    """What is learned of a rater by asking."""
+    duels: list[Duel] = []
+    taste = Taste.fit(judged, [])
+    for count in range(DUELS):
+        one, other = taste.next_duel(judged, seed=seed * 1000 + count)
+        first = draw.random() < 1 / (1 + math.exp(SURE * (likes[other.id] - likes[one.id])))
+        duels.append(Duel(one.id, other.id, winner=one.id if first else other.id))
+        taste = Taste.fit(judged, duels, like=taste if (count + 1) % 10 else None)
+    return taste
+
+
+def liked(raters: int = 30) -> Iterator[list[str]]:
+    """Nokens evolved by a taste after 50 duels, no picture being drawn: deviations of liking, with 95 % intervals."""
+    yield ["nokens", "their mean", "the best of them"]
+    judged = shown(candidates(TEMPLATE, JUDGED, 1))
+    with tempfile.TemporaryDirectory() as data:
+        easel = Easel(Path(data))
+        runs = [_evolved(easel, judged, seed) for seed in range(raters)]
+    for name in runs[0]:
+        some = [run[name] for run in runs]
+        yield [name, interval([*map(fmean, some)], "+.2f"), interval([*map(max, some)], "+.2f")]
+
+
+def _evolved(easel: Easel, judged: Sequence[Shown], seed: int) -> dict[str, list[float]]:
+    """What a rater sees in the nokens of four prompts, in children that nobody chose, and in those that evolved."""
+    draw, items = random.Random(seed), [each.item for each in judged]
+    likes = liking([each.seen for each in judged], seed)
+    taste = _taste(items, {item.id: like for item, like in zip(items, likes, strict=True)}, draw, seed)
+    score = SCORES["taste"].build(Grounds([], easel.book, lambda: taste))
+    parents = [easel.noken(item.prompt) for item in draw.sample(items, 4)]
+    way: dict[str, Any] = {"angle": ANGLE, "near": NEAR, "table": easel.table}
+    *_, last = evolve(parents, score, GENERATIONS, LITTER, ELITE, NOVELTY, seed, "cross", **way)
+    groups = {"parents": parents, "24 children": bear(parents, 24, seed, "cross", **way), "evolved": last.survivors}
+    nokens = [each for group in groups.values() for each in group]
+    rows = [easel.litter("{}", nokens[at : at + LITTER], seed, STEPS) for at in range(0, len(nokens), LITTER)]
+    found = iter(liking([*(each.seen for each in judged), *see(torch.cat(rows))], seed, len(judged))[len(judged) :])
+    return {name: [next(found) for _ in group] for name, group in groups.items()}
