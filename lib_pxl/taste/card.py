@@ -64,7 +64,7 @@ class Card:
 
     def spoken(self) -> list[str]:
         """In words."""
-        told = [f"{self.ratings:,} ratings and {self.duels:,} duels"]
+        told = [" and ".join((_so_many(self.ratings, "rating"), _so_many(self.duels, "duel")))]
         for share, what in (
             (self.right, "of held-out pairs are told apart"),
             (self.base, "would be for always the same answer"),
@@ -77,6 +77,10 @@ class Card:
 
 
 NOTHING = Card()
+
+
+def _so_many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def card(opinions: Sequence[Opinion], right: Share) -> Card:
