@@ -361,8 +361,8 @@
             if (work.kind === "train") me.fresh = 0;
             await learnMe();
             for (const name of ["learning", "prompts"]) view.parts[name].anew();
-            if (work.kind === "generate") view.parts.pictures.opened();
-            else if (work.kind !== "train") view.parts.pictures.anew();
+            if (!["train", "generate"].includes(work.kind)) view.parts.pictures.anew();
+            else if (work.kind === "generate" && shown === "pictures") view.parts.pictures.opened();
         }
         return { node, begin, watch, isBusy: () => watching };
     }

@@ -190,12 +190,17 @@
                 restart();
                 return;
             }
-            const [first, scrolled] = [cards[0].node, pool.scrollTop];
-            const seenAt = first.offsetTop - scrolled;
+            const topOf = (card) => card.node.getBoundingClientRect().top;
+            const edge = Math.max(0, pool.getBoundingClientRect().top);
+            const seen = topOf(cards[0]) < edge && cards.find((card) => topOf(card) >= edge);  // scrolled, the first in sight
+            const high = seen && topOf(seen);
             const fresh = pictures.slice(0, known).map(drawCard);
             cards.unshift(...fresh);
             grid.prepend(...fresh.map((card) => card.node));
-            if (scrolled) pool.scrollTop = first.offsetTop - seenAt;
+            if (!seen) return;
+            const by = topOf(seen) - high;
+            if (pool.scrollHeight > pool.clientHeight) pool.scrollTop += by;
+            else window.scrollBy(0, by);
         }
     }
 

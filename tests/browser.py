@@ -41,10 +41,11 @@ class Console:
 
     def forgive(self, part: str) -> None:
         """Strike every complaint that holds this text; there has to be one, which may come later than what is seen."""
-        waited = 0
-        while not any(part in each for each in self.complaints) and waited < WAIT:
-            self._pages[-1].wait_for_timeout(PAUSE)
-            waited += PAUSE
+        for _ in range(WAIT // PAUSE):
+            there = [page for page in self._pages if not page.is_closed()]
+            if not there or any(part in each for each in self.complaints):
+                break
+            there[-1].wait_for_timeout(PAUSE)
         left = [each for each in self.complaints if part not in each]
         assert len(left) < len(self.complaints), f"nobody complained of {part!r}: {self.complaints}"
         self.complaints = left

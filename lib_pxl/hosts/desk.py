@@ -21,7 +21,7 @@ from lib_pxl.store.maps import Maps
 from lib_pxl.store.presets import Presets
 from lib_pxl.store.thumbnails import THUMBNAILS, Thumbnails
 from lib_pxl.taste.latest import MODELS, Latest
-from lib_pxl.taste.opinions import Opinions
+from lib_pxl.taste.opinions import Opinions, named
 from lib_pxl.taste.record import Record
 
 TASKS = 8  # tasks of the host's that are remembered; a page asks for its own at once
@@ -84,7 +84,8 @@ class Desk:
 
     def latest(self, profile: str = "me") -> Latest:
         """The taste that was last learned of one person."""
-        return self._latest.setdefault(profile, Latest(self.data / MODELS, profile))
+        name = named(profile)
+        return self._latest.setdefault(name, Latest(self.data / MODELS, name))
 
     def thumbnail(self, record: Record) -> Path | None:
         """The file of a record's small picture, if there is one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from lib_pxl.knobs import Knob
@@ -11,6 +11,7 @@ from lib_pxl.noken.vocabulary import Tables, vocabularies
 
 COUNT = Knob("count", "Words", "how many words to name", default=5, low=1, high=100, whole=True)
 SPARE = 8  # times as many are looked at, since not every entry can be read, and some read alike
+PIECES = 8  # of a word, at most
 ENDING = "</w>"  # which CLIP's vocabulary writes at the end of a whole word
 
 
@@ -38,17 +39,28 @@ def spoken(noken: Noken, table: Tables, text: Callable[[int], str], ids: Callabl
 
     Of several encoders the nearest counts. What a tokenizer takes apart is put together again; `ids` gives a text's.
     """
-    found: list[tuple[str, list[Near]]] = []
-    for near in map(_nearest, zip(*near_words(noken, table, text, 1).values(), strict=True)):
-        if near is None:
-            continue
-        joined = found[-1][0] + near.word if found else ""
-        if joined and list(ids(joined)) == [each.id for each in (*found[-1][1], near)]:
-            found[-1] = joined, [*found[-1][1], near]
-        else:
-            found.append((near.word, [near]))
-    weights = [max(0.0, sum(each.cosine for each in parts) / len(parts)) for _, parts in found]
-    return " ".join(f"({word}:{weight:.2f})" for (word, _), weight in zip(found, weights, strict=True))
+    near = [*map(_nearest, zip(*near_words(noken, table, text, 1).values(), strict=True))]
+    found, at = [], 0
+    while at < len(near):
+        word = next(run for run in _runs(near[at : at + PIECES]) if len(run) == 1 or _is_one(run, ids))
+        at += len(word)
+        weight = sum(each.cosine for each in word if each) / len(word)
+        if word[0] and round(weight, 2) > 0:
+            found.append(f"({_joined(word)}:{weight:.2f})")
+    return " ".join(found)
+
+
+def _runs(near: Sequence[Near | None]) -> Iterator[Sequence[Near | None]]:
+    """What may be one word, the longest first."""
+    return (near[:length] for length in range(len(near), 0, -1))
+
+
+def _is_one(run: Sequence[Near | None], ids: Callable[[str], Sequence[int]]) -> bool:
+    return all(run) and list(ids(_joined(run))) == [each.id for each in run if each]
+
+
+def _joined(run: Sequence[Near | None]) -> str:
+    return "".join(each.word for each in run if each)
 
 
 def _nearest(rows: Sequence[Sequence[Near]]) -> Near | None:

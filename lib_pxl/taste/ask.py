@@ -52,9 +52,10 @@ def next_duel(taste: Asking, items: Sequence[Item], category: str, seed: int) ->
 
 
 def _goals(some: Sequence[Item]) -> Sequence[Item]:
-    """Those beyond the ones looked at, of other prompts first: what a duel tells of its own prompt helps no other."""
-    own = {item.prompt for item in some[:LOOKED_AT]}
-    return sorted(some[LOOKED_AT:], key=lambda item: item.prompt in own)[:GOALS] or some
+    """Those of other prompts than the ones looked at come first: what a duel tells of its own prompt helps no other."""
+    looked_at = some[:LOOKED_AT]
+    own = {item.prompt for item in looked_at}
+    return [*sorted(some[LOOKED_AT:], key=lambda item: item.prompt in own), *looked_at][:GOALS]
 
 
 def teaching(

@@ -21,14 +21,18 @@ _TOLD = f"""SELECT taste_opinions.*, one.id AS one, other.id AS other, taste_cat
     WHERE taste_opinions.profile = ? AND {VALID}"""
 
 
+def named(profile: str) -> str:
+    """A profile's name as it is kept."""
+    if not isinstance(profile, str) or not 1 <= len(profile.strip()) <= MAX_PROFILE:
+        raise StoreError("profile", got=profile, wanted=f"a name of 1 to {MAX_PROFILE} characters")
+    return keepable(profile.strip())
+
+
 class Opinions(Categories):
     """What one person has made, and thinks of it."""
 
     def __init__(self, database: Database, profile: str = "me") -> None:
-        self.database = database
-        if not isinstance(profile, str) or not 1 <= len(profile.strip()) <= MAX_PROFILE:
-            raise StoreError("profile", got=profile, wanted=f"a name of 1 to {MAX_PROFILE} characters")
-        self.profile = keepable(profile.strip())
+        self.database, self.profile = database, named(profile)
         with database.transaction() as connection:
             connection.execute(
                 f"INSERT OR IGNORE INTO taste_profiles (name, created) VALUES (?, {NOW})", (self.profile,)

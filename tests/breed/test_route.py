@@ -580,6 +580,13 @@ def test_generations_go_where_a_taste_would(client: TestClient, host: FakeHost) 
     said = spoken(host.desk.pool.load(told["nokens"][0]), book.tables, book.text, book.ids)
     assert re.findall("[a-z]+", said) == ["fox", "sea"]
     assert "a training before this" in refused(client.post(f"{BASE}/evolve", json={**asked, "profile": "somebody"}))
+    refused(client.post(f"{BASE}/evolve", json={**asked, "profile": "x" * 81}))
+    post(client, "evolve", **{**asked, "profile": " me "})
+    assert settled(client)["error"] is None
+    host.desk.latest().path.write_bytes(b"\0" * 64)
+    assert "taste-me" in refused(client.post(f"{BASE}/evolve", json=asked))
+    post(client, "evolve", **{**asked, "score": "novelty"})
+    assert settled(client)["error"] is None
 
 
 @pytest.mark.parametrize(

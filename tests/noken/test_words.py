@@ -111,7 +111,7 @@ def test_the_guard_turns_no_farther_than_it_must() -> None:
     assert float(zero.norm()) == pytest.approx(known.norm_range[0], rel=1e-4)
 
 
-ENTRIES = ["red</w>", "fox</w>", "water", "color</w>", "water</w>", "color", "!</w>", "owl</w>"]
+ENTRIES = ["red</w>", "fox</w>", "water", "color</w>", "water</w>", "color", "!</w>", "owl</w>", "mel", "on</w>"]
 KNOWN = {letter: table[: len(ENTRIES)] for letter, table in TABLE.items()}
 
 
@@ -121,19 +121,28 @@ def entry(which: int) -> str:
 
 
 def ids(text: str) -> list[int]:
-    """Whole words, or a piece and a word's end."""
-    found: list[int] = []
-    for word in text.split():
-        cuts = [at for at in range(1, len(word)) if word[:at] in ENTRIES and f"{word[at:]}</w>" in ENTRIES]
+    """Words in as few pieces as there are, the last of which ends one."""
+
+    def cut(word: str) -> list[int]:
         if f"{word}</w>" in ENTRIES:
-            found.append(ENTRIES.index(f"{word}</w>"))
-        elif cuts:
-            found += [ENTRIES.index(word[: cuts[0]]), ENTRIES.index(f"{word[cuts[0] :]}</w>")]
-    return found
+            return [ENTRIES.index(f"{word}</w>")]
+        cuts = [at for at in range(len(word) - 1, 0, -1) if word[:at] in ENTRIES]
+        return [ENTRIES.index(word[: cuts[0]]), *cut(word[cuts[0] :])] if cuts else []
+
+    return [piece for word in text.split() for piece in cut(word)]
 
 
 @pytest.mark.parametrize(
-    "words", ["red fox", "red watercolor fox", "water color", "watercolor watercolor", "fox red water"]
+    "words",
+    [
+        "red fox",
+        "red watercolor fox",
+        "water color",
+        "watercolor watercolor",
+        "fox red water",
+        "watermelon fox",
+        "red watercolormelon",
+    ],
 )
 def test_what_was_made_of_words_says_them(words: str) -> None:
     said = as_prompt(spoken(KNOWN, ids(words)), KNOWN, entry, ids)
@@ -152,3 +161,5 @@ def test_of_two_encoders_the_nearer_counts_and_what_is_no_word_is_left_out() -> 
     unsure = Noken({"l": owl.vectors["l"], "g": owl.vectors["g"] + sign.vectors["g"] * 0.9})
     assert as_prompt(unsure, KNOWN, entry, ids) == "(owl:1.00)"
     assert as_prompt(sign, KNOWN, entry, ids) == ""
+    away = Noken({letter: -KNOWN[letter].sum(0, keepdim=True) for letter in KNOWN})
+    assert all(float(found.strip("()").split(":")[1]) > 0 for found in as_prompt(away, KNOWN, entry, ids).split())

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lib_pxl.errors import TasteError
 from lib_pxl.taste import Duel, Item, Rating, Taste, solve
+from lib_pxl.taste import ask as asking
 from lib_pxl.taste import model as module
 from lib_pxl.taste.ask import GOALS, LOOKED_AT, teaching
 from lib_pxl.taste.opinion import Opinion
@@ -297,6 +298,25 @@ def test_what_is_decided_already_is_no_reason_to_ask() -> None:
     level[4] = 3.0
     decided, still = teaching(level, covariance, duel, goal, tie=-2.0).tolist()
     assert decided < 0.2 * still and still == pytest.approx(second)
+
+
+@pytest.mark.parametrize("count", [2, 3, 31, 32, 33, 34, 60, 161])
+def test_of_few_pictures_too_the_duel_that_teaches_most_is_asked(count: int) -> None:
+    """Goals are never fewer than there are pictures, so no two duels teach alike by chance."""
+    pool = items(count, seed=4)
+    taste, seen = Taste.fit(pool, duels(pool, likes_neon, 12)), list[Tensor]()
+
+    def listening(*given: Any) -> Tensor:
+        seen.append(teaching(*given))
+        return seen[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asking, "teaching", listening)
+        for seed in range(6):
+            taste.next_duel(pool, seed=seed)
+    wanted = min(count, LOOKED_AT)
+    assert seen and all(len(gain) == wanted * (wanted - 1) // 2 and float(gain.max()) > 0 for gain in seen)
+    assert all(len(gain.unique()) > len(gain) / 3 for gain in seen)
 
 
 @pytest.mark.parametrize(("prompts", "strangers"), [(400, True), (30, False), (1, False)])
