@@ -229,7 +229,7 @@ class Farm:
         asked = parse_group(EVOLVE, data, "")
         parents = self._loaded(asked.pop("parents"))
         book, known = self._words_of(parents), self._known(parents)
-        latest = self.desk.latest(asked.pop("profile"))
+        latest = self.desk.latest(asked.pop("profile") or "me")
         score = SCORES[asked.pop("score")].build(Grounds(known, book, latest.needed))
         asked["seed"] = _drawn(asked["seed"])
         generations = evolve(parents, score, table=book.tables if book else None, known=known, **asked)

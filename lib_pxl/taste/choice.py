@@ -73,7 +73,7 @@ class Choice:
         return dict(self.steps).get(what, 0)
 
 
-MANY = Choice((("length", -1), ("setting", -1), ("variance", -1)))  # many tell of single words as well
+MANY = Choice((("length", -1), ("setting", -1), ("variance", -1)))  # many tell themselves, and of single words too
 SO_FAR = Choice((("variance", -2),))  # few leave nothing sure
 
 
